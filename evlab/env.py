@@ -1,0 +1,507 @@
+"""Everything that comes from outside enters through one door: `Env`.
+
+A pattern in evlab (the bus, the store, the log) never reads a clock, draws a random number, opens a file or touches
+a network. It asks its `Env`. `Real` answers with the machine you sit at. `evlab.sim.World` answers with a virtual
+clock and a seed, so that the same code replays exactly. There is one code path, and no `if simulated` in it.
+
+What must happen later is asked of `env.after`. What may take time is returned as a `Later`. A process is a generator
+that yields what it waits for: a delay in seconds, a `Later`, or a `Signal`. `run` drives such a process on the real
+clock, `World.spawn` on the virtual one.
+"""
+
+from __future__ import annotations
+
+import collections
+import heapq
+import itertools
+import numbers
+import os
+import pathlib
+import random
+import secrets
+import time
+from collections.abc import Callable, Generator, Hashable
+from types import GeneratorType
+from typing import Any, Protocol
+
+from evlab.errors import InvalidUse, Timeout, Unreachable
+
+__all__ = ["LONGEST", "Dead", "DiskFiles", "Env", "File", "Files", "Later", "Process", "Real", "Signal", "Timer",
+           "ambient", "check_delay", "check_process", "check_size", "check_span", "run", "settle_answer",
+           "subscribe_to", "uuid7"]
+
+Process = Generator[Any, Any, Any]
+
+LONGEST = 1e9
+"""The longest delay, in seconds: 31 years. A larger one is a mistake, and an infinite one would stop the clock."""
+
+
+class Dead(BaseException):
+    """Raised inside code whose node has crashed. A BaseException, so that `except Exception` cannot survive it."""
+
+
+class Later:
+    """The outcome of a call that may need time: open at first, then done with a value or failed with an error.
+
+    1. It settles once; a second `resolve` or `fail` is ignored, as a late answer is.
+    2. `value` raises the error if it failed, and `InvalidUse` if it is still open.
+    3. A process waits for it with `yield later`; a callback is told with `later.then(call)`.
+    """
+
+    __slots__ = ("_calls", "_error", "_settled", "_value")
+
+    def __init__(self):
+        self._settled = False
+        self._value = self._error = None
+        self._calls: list[Callable[[Later], None]] = []
+
+    @classmethod
+    def of(cls, value=None) -> Later:
+        """A Later that is already done: what a call returns when all was local."""
+        later = cls()
+        later._settled, later._value = True, value
+        return later
+
+    @property
+    def done(self) -> bool:
+        return self._settled
+
+    @property
+    def error(self) -> BaseException | None:
+        return self._error
+
+    @property
+    def value(self):
+        if not self._settled:
+            raise InvalidUse("this Later is still open", why="its answer has not arrived",
+                             next_step="write `value = yield later` in a process, or call world.run() first")
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+    def resolve(self, value=None) -> None:
+        self._settle(value, None)
+
+    def fail(self, error: BaseException) -> None:
+        self._settle(None, error)
+
+    def then(self, call: Callable[[Later], None]) -> Later:
+        """Call `call(self)` when settled: at once if it is settled already."""
+        if self._settled:
+            call(self)
+        else:
+            self._calls.append(call)
+        return self
+
+    def _settle(self, value, error) -> None:
+        if self._settled:
+            return
+        self._settled, self._value, self._error = True, value, error
+        calls, self._calls = self._calls, []
+        for call in calls:
+            call(self)
+
+    def __repr__(self) -> str:
+        if not self._settled:
+            return "Later(open)"
+        return f"Later(failed: {self._error})" if self._error is not None else f"Later(done: {self._value!r})"
+
+
+class Signal:
+    """Something that happens again and again: `yield signal` waits for the next time it fires.
+
+    Between a look ("is there anything for me?") and the `yield` no other process runs, so no firing is missed.
+    """
+
+    __slots__ = ("_waiting",)
+
+    def __init__(self):
+        self._waiting: list[Later] = []
+
+    def fire(self, value=None) -> None:
+        waiting, self._waiting = self._waiting, []
+        for later in waiting:
+            later.resolve(value)
+
+    def next(self) -> Later:
+        """A Later for the next firing."""
+        later = Later()
+        self._waiting.append(later)
+        return later
+
+
+class Timer:
+    """A call that is due later. `cancel()` makes it never happen; cancelling twice, or too late, does nothing."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, call: Callable[[], Any]):
+        self.call: Callable[[], Any] | None = call
+
+    def cancel(self) -> None:
+        self.call = None
+
+
+class File(Protocol):
+    """An open file. `append` and `truncate` are in the operating system's hands until `sync` returns.
+
+    `read` beyond the end gives what there is, possibly nothing. `truncate` only shortens: `InvalidUse` for a size
+    that the file does not have. A closed file raises `ValueError`, as Python's own do.
+    """
+
+    def read(self, start: int = 0, length: int | None = None) -> bytes: ...
+    def append(self, data: bytes) -> None: ...
+    def truncate(self, size: int) -> None: ...
+    def sync(self) -> None: ...
+    def size(self) -> int: ...
+    def close(self) -> None: ...
+
+
+class Files(Protocol):
+    """A folder of one node: the few verbs that a store or a log needs.
+
+    `open` makes the file if it is new; `rename` replaces; a name that is not there raises `FileNotFoundError`.
+    """
+
+    def open(self, name: str) -> File: ...
+    def rename(self, old: str, new: str) -> None: ...
+    def remove(self, name: str) -> None: ...
+    def list(self) -> list[str]: ...
+
+
+class Env(Protocol):
+    """What a pattern may ask of the outside. Nodes are named by strings; times are seconds."""
+
+    epoch: float
+    """What `now() == 0` means, in seconds since 1970-01-01 UTC."""
+
+    def now(self) -> float:
+        """Seconds since `epoch`."""
+
+    def after(self, delay: float, call: Callable[[], Any]) -> Timer:
+        """Call `call()` once, `delay` seconds from now, on the node that asks. Dropped if that node crashes."""
+
+    def spawn(self, process: Process, node: str | None = None) -> Later:
+        """Start a process on `node` (the asking node by default). The Later holds its return value."""
+
+    def files(self, node: str) -> Files:
+        """The disk of `node`."""
+
+    def listen(self, node: str, handler: Callable[[Any], Any], port: str = "") -> None:
+        """Hand each message for `node` and `port` to `handler`; what it returns is the answer to an `ask`."""
+
+    def send(self, node: str, message: Any, port: str = "") -> None:
+        """Send and forget. Between nodes it may be late, lost or doubled."""
+
+    def ask(self, node: str, message: Any, port: str = "", timeout: float = 1.0) -> Later:
+        """Send and wait for the answer. No answer in `timeout` seconds fails with `Timeout`: outcome unknown."""
+
+    def link(self, node: str, port: str = "", timeout: float = 1.0) -> Callable[[Any], Any]:
+        """The shortest way to what listens there: the handler itself where that is a direct call, else `ask`."""
+
+    def random(self, name: str) -> random.Random:
+        """The random stream of that name. A draw from one stream never shifts another."""
+
+    def new_id(self, node: str = "") -> str:
+        """A fresh, time-ordered id."""
+
+    def point(self, name: str) -> None:
+        """A named place in the code where a crash may strike."""
+
+
+# ------------------------------------------------------------------------------------------------ the real one
+
+
+class Real:
+    """The machine you sit at: its clock, its randomness, its disk. All nodes are in this process: calls are direct.
+
+    Timers and processes are driven by `run`, on the real clock, in one thread. As in a `World`, nothing else runs
+    between two `yield`s of a process: what it wakes or starts has its turn when it gives way.
+    """
+
+    epoch = 0.0
+
+    def __init__(self, root: str | os.PathLike = "."):
+        self._root = pathlib.Path(root)
+        self._handlers: dict[tuple[str, str], Callable] = {}
+        self._streams: dict[str, random.Random] = {}
+        self._due: list[tuple[float, int, Timer]] = []
+        self._number = itertools.count()
+        self._ready: collections.deque[tuple] = collections.deque()
+        self._stepping = False
+
+    def now(self) -> float:
+        return time.time()
+
+    def after(self, delay: float, call: Callable[[], Any]) -> Timer:
+        timer = Timer(call)
+        heapq.heappush(self._due, (time.monotonic() + check_delay(delay), next(self._number), timer))
+        return timer
+
+    def spawn(self, process: Process, node: str | None = None) -> Later:
+        check_process(process)
+        finished = Later()
+        self._step(process, finished, Later.of())
+        return finished
+
+    def files(self, node: str) -> DiskFiles:
+        return DiskFiles(self._root / node)
+
+    def listen(self, node: str, handler: Callable[[Any], Any], port: str = "") -> None:
+        self._handlers[node, port] = handler
+
+    def send(self, node: str, message: Any, port: str = "") -> None:
+        self.link(node, port)(message)
+
+    def ask(self, node: str, message: Any, port: str = "", timeout: float = 1.0) -> Later:
+        answer = Later()
+        try:
+            settle_answer(self, answer, self.link(node, port)(message))
+        except Exception as error:  # the answer of a handler that fails is its error
+            answer.fail(error)
+        if not answer.done:
+            deadline = self.after(timeout, lambda: answer.fail(_no_answer(node, timeout)))
+            answer.then(lambda _: deadline.cancel())
+        return answer
+
+    def link(self, node: str, port: str = "", timeout: float = 1.0) -> Callable[[Any], Any]:
+        handler = self._handlers.get((node, port))
+        if handler is None:
+            raise Unreachable(f"nothing listens at {node!r}, port {port!r}",
+                              next_step="call env.listen(node, handler, port) there first", node=node, port=port)
+        return handler
+
+    def random(self, name: str) -> random.Random:
+        return self._streams.setdefault(name, random.Random())
+
+    def new_id(self, node: str = "") -> str:
+        return uuid7(time.time_ns() // 1_000_000, secrets.randbits(74))
+
+    def point(self, name: str) -> None:
+        pass
+
+    def drive(self, until: Callable[[], bool] | None = None) -> None:
+        """Call what is due, sleeping between, until `until()` is true or nothing is left to wait for.
+
+        Called inside a process, it waits there and then, and the others go on meanwhile.
+        """
+        stepping, self._stepping = self._stepping, False
+        try:
+            self._take_steps()
+            while self._due and not (until and until()):
+                due, _, timer = self._due[0]
+                wait = due - time.monotonic() if timer.call else 0.0
+                if wait > 0:
+                    time.sleep(wait)
+                    continue
+                heapq.heappop(self._due)
+                call, timer.call = timer.call, None
+                if call:
+                    call()
+        finally:
+            self._stepping = stepping
+
+    def _step(self, process: Process, finished: Later, settled: Later) -> None:
+        """Go on with a process, now that what it waited for has settled; after the step that runs now, if one does."""
+        self._ready.append((process, finished, settled))
+        self._take_steps()
+
+    def _take_steps(self) -> None:
+        if self._stepping:
+            return
+        self._stepping = True
+        try:
+            while self._ready:
+                self._resume(*self._ready.popleft())
+        finally:
+            self._stepping = False
+
+    def _resume(self, process: Process, finished: Later, settled: Later) -> None:
+        try:
+            waits_for = process.send(settled.value) if settled.error is None else process.throw(settled.error)
+        except StopIteration as stop:
+            finished.resolve(stop.value)
+        except Exception as error:
+            if not finished._calls:  # nobody waits for it, so nobody else would learn of it
+                raise
+            finished.fail(error)
+        else:
+            subscribe_to(waits_for, self.after).then(lambda done: self._step(process, finished, done))
+
+
+def run(process: Process, env: Real | None = None):
+    """Drive a process on the real clock until it ends, and return its value. `World.spawn` is the simulated twin.
+
+    Raises what the process raised, and `InvalidUse` if it waits for something that can no longer happen.
+    """
+    env = env or Real()
+    finished = env.spawn(process)
+    env.drive(lambda: finished.done)
+    if not finished.done:
+        raise InvalidUse("the process waits for something that can no longer happen",
+                         why="nothing is due, so nobody is left to resolve what it yielded",
+                         next_step="look at its last `yield`")
+    return finished.value
+
+
+class DiskFiles:
+    """`Files` on a real folder, made when first needed. `sync` is fsync; new names are synced with the folder."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = pathlib.Path(folder)
+
+    def open(self, name: str) -> _DiskFile:
+        missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for folder in missing:
+            _sync_folder(folder.parent)
+        path = self.folder / name
+        new = not path.exists()
+        opened = _DiskFile(path)
+        if new:
+            _sync_folder(self.folder)
+        return opened
+
+    def rename(self, old: str, new: str) -> None:
+        os.replace(self.folder / old, self.folder / new)
+        _sync_folder(self.folder)
+
+    def remove(self, name: str) -> None:
+        os.remove(self.folder / name)
+        _sync_folder(self.folder)
+
+    def list(self) -> list[str]:
+        return sorted(os.listdir(self.folder)) if self.folder.exists() else []
+
+
+def _sync_folder(folder: pathlib.Path) -> None:
+    """Make the names in a folder durable: the fsync of a file does not cover its name."""
+    if os.name == "nt":  # Windows cannot open a folder, and its file system journals names by itself
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class _DiskFile:
+    def __init__(self, path: pathlib.Path):
+        self._file = open(path, "a+b", buffering=0)  # noqa: SIM115 - closed by close()
+
+    def read(self, start: int = 0, length: int | None = None) -> bytes:
+        check_span(start, length)
+        self._file.seek(start)
+        return self._file.read() if length is None else self._file.read(length)
+
+    def append(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view):]
+
+    def truncate(self, size: int) -> None:
+        check_size(size, self.size())
+        self._file.truncate(size)
+
+    def sync(self) -> None:
+        os.fsync(self._file.fileno())
+
+    def size(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
+
+    def close(self) -> None:
+        self._file.close()
+
+
+# ------------------------------------------------------------------------------------- shared by both drivers
+
+
+def subscribe_to(waits_for, after: Callable[[float, Callable[[], Any]], Any] | None = None) -> Later:
+    """What a process yielded, as a Later; a number of seconds becomes one with the help of `after`.
+
+    What cannot be waited for gives a Later that failed with `InvalidUse`: thrown into the process, the error shows
+    the line that yielded it.
+    """
+    if isinstance(waits_for, Later):
+        return waits_for
+    if isinstance(waits_for, Signal):
+        return waits_for.next()
+    later = Later()
+    if after and isinstance(waits_for, numbers.Real) and not isinstance(waits_for, bool):
+        try:
+            after(float(waits_for), later.resolve)
+        except InvalidUse as error:
+            later.fail(error)
+    else:
+        later.fail(InvalidUse(f"a process yielded {waits_for!r}", why="it can wait for seconds, a Later or a Signal",
+                              next_step="yield a number, what a call returned, or a signal such as consumer.arrived"))
+    return later
+
+
+def check_delay(delay: float) -> float:
+    """The delay itself. Raises `InvalidUse` unless it is from 0 to `LONGEST` seconds."""
+    try:
+        possible = 0 <= delay <= LONGEST
+    except TypeError:
+        possible = False
+    if not possible:
+        raise InvalidUse(f"{delay!r} seconds from now is no time to wait for",
+                         why=f"time runs forward, and a delay of more than {LONGEST:,.0f} s is taken for a mistake",
+                         next_step="give a number of seconds of 0 or more")
+    return delay
+
+
+def check_process(process: Process) -> None:
+    """Raise `InvalidUse` for what is not a generator."""
+    if not isinstance(process, GeneratorType):
+        hint = "call it: spawn(work(), ...)" if callable(process) else "write a function that yields, and call it"
+        raise InvalidUse(f"a {type(process).__name__} is not a running generator", next_step=hint)
+
+
+def check_span(start: int, length: int | None) -> None:
+    """Raise `InvalidUse` for a stretch of a file that begins before its start, or is shorter than nothing."""
+    if start < 0 or (length is not None and length < 0):
+        raise InvalidUse(f"cannot read {length} bytes from byte {start}", next_step="give numbers of 0 or more")
+
+
+def check_size(size: int, now: int) -> None:
+    """Raise `InvalidUse` for a size to which a file of `now` bytes cannot be cut back."""
+    if not 0 <= size <= now:
+        raise InvalidUse(f"cannot truncate a file of {now} bytes to {size}", why="truncate cuts off, it never fills up",
+                         next_step=f"give a size from 0 to {now}")
+
+
+def settle_answer(env: Env, answer: Later, result) -> None:
+    """Settle `answer` with what a handler returned: a value at once; a Later or a generator when it ends."""
+    if isinstance(result, GeneratorType):
+        result = env.spawn(result)
+    if isinstance(result, Later):
+        result.then(lambda done: answer._settle(done._value, done._error))
+    else:
+        answer.resolve(result)
+
+
+def uuid7(milliseconds: int, bits: int) -> str:
+    """RFC 9562's UUID version 7: 48 bits of Unix milliseconds, then 74 bits that tell equal times apart."""
+    high = (milliseconds & (1 << 48) - 1) << 16 | 7 << 12 | bits >> 62 & 0xFFF
+    number = high << 64 | 2 << 62 | bits & (1 << 62) - 1
+    text = f"{number:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def _no_answer(node: Hashable, timeout: float) -> Timeout:
+    return Timeout(f"no answer from {node} in {timeout:g} s",
+                   why="the request may be lost, or only its answer: the outcome is unknown",
+                   next_step="ask again, and make the other side safe to ask twice", node=node, seconds=timeout)
+
+
+class _Ambient:
+    """Which Env gives `Event(...)` its id and time: the World that runs, or that stands in `with world:`."""
+
+    __slots__ = ("env",)
+
+    def __init__(self):
+        self.env: Env | None = None
+
+
+ambient = _Ambient()
