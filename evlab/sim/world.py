@@ -1,0 +1,618 @@
+"""A World: virtual clock, seeded chance, nodes that crash. The same seed gives the same history.
+
+One loop does everything. It takes what is due next from a heap, sets the clock to its time, and runs it: a step of a
+process (a generator), or a call. Nothing runs in parallel and nothing waits for real, so an hour of traffic takes
+milliseconds, and a race that happened once happens again whenever you ask for the same seed.
+
+Three rules make it a fair stand-in for life:
+1. What is due at the same instant runs in an order drawn from the seed. So searching seeds is searching races.
+2. Between two `yield`s nothing else runs. A process gives way only where it says so.
+3. A crash ends a node's life, not its disk. Everything that life started is dropped, and every door to the outside
+   raises `Dead`, so no `finally` and no `except` can act from beyond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from heapq import heappop, heappush
+from itertools import count, repeat
+from math import inf
+from random import Random
+from types import GeneratorType
+from typing import Any
+
+from evlab.env import (
+    LONGEST,
+    Dead,
+    Later,
+    Process,
+    Timer,
+    ambient,
+    check_delay,
+    check_process,
+    settle_answer,
+    subscribe_to,
+    uuid7,
+)
+from evlab.errors import EvlabError, InvalidUse, Timeout, Unreachable
+from evlab.sim.disk import Disk, DiskView
+from evlab.sim.faults import Fault, Faults, Plan, unit
+from evlab.sim.history import History, describe
+from evlab.sim.network import Network
+
+__all__ = ["Node", "World"]
+
+
+class Node:
+    """One life of a node: from a start to a crash. A restart makes a new one with the same name and the same disk."""
+
+    __slots__ = ("barrier", "boot", "life", "listeners", "name", "ports", "processes", "waiting")
+
+    def __init__(self, name: str, life: int = 1):
+        self.name, self.life = name, life
+        self.barrier = -1.0
+        """Nothing of this life runs before that time: -1 at once, inf never again."""
+        self.listeners: dict[str, Callable[[Any], Any]] = {}
+        self.ports: set[str] = set()
+        """Where it ever listened, in this life or an earlier one."""
+        self.processes: dict[_Running, None] = {}
+        self.waiting: list[tuple[_Due, Later | None]] = []
+        """What came due during a pause, in order."""
+        self.boot: Callable[[], Any] | None = None
+
+    @property
+    def dead(self) -> bool:
+        return self.barrier == inf
+
+    def paused(self, now: float) -> bool:
+        return now < self.barrier < inf
+
+    def starting(self, port: str) -> bool:
+        """Has this life not come to listening where an earlier one did?"""
+        return port not in self.listeners and port in self.ports
+
+
+class _Due:
+    """Something that the loop will run: on which node, caused by which entry.
+
+    `number` counts them. It decides in the one case in 2**53 that two are due at one time with one tie number.
+    """
+
+    __slots__ = ("cause", "node", "number")
+
+    def __lt__(self, other: _Due) -> bool:
+        return self.number < other.number
+
+
+class _Call(_Due):
+    """A call that is due once: the World's `Timer`."""
+
+    __slots__ = ("call",)
+
+    def __init__(self, number: int, node: Node, cause: int | None, call: Callable[[], Any]):
+        self.number, self.node, self.cause, self.call = number, node, cause, call
+
+    def cancel(self) -> None:
+        self.call = None
+
+
+class _Running(_Due):
+    """A process under way: the generator, and the Later that its end resolves."""
+
+    __slots__ = ("finished", "process", "send", "world")
+
+    def __init__(self, number: int, node: Node, cause: int | None, process: Process, world: World):
+        self.number, self.node, self.cause, self.world = number, node, cause, world
+        self.process, self.send = process, process.send
+        self.finished = Later()
+
+    def wake(self, later: Later) -> None:
+        """What it waited for has settled: its next step is due now."""
+        world = self.world
+        self.cause = world.history.cause
+        heappush(world._queue, (world._now, world._tie(), self, later))
+
+
+class World:
+    """An `Env` on a virtual clock.
+
+    seed: any int; with the same seed, faults and program the history is the same, in every process.
+    faults: `Faults(...)` draws them from the seed, `Plan([...])` strikes with exactly these, None with none.
+    run: a name for this run; a second World on a kept store takes another, so that its ids do not repeat.
+    Raises `InvalidUse` for a seed that is no int.
+    """
+
+    epoch = 1_767_603_600.0  # 2026-01-05 09:00 UTC, a Monday: what now() == 0 means
+
+    def __init__(self, seed: int = 0, faults: Faults | Plan | None = None, run: str = ""):
+        if type(seed) is not int:
+            raise InvalidUse(f"the seed {seed!r} is not an int", why="a seed must be the same wherever it is written",
+                             next_step="write World(seed=7)")
+        if not isinstance(faults, Faults | Plan | None):
+            raise InvalidUse(f"{faults!r} says nothing about faults", next_step="give Faults(...), Plan([...]) or None")
+        self.seed, self.name = seed, run
+        self.faults = faults if faults is not None else _NO_FAULTS
+        self.struck_by: list[Fault] = []
+        """The faults that struck, oldest first. `World(seed, Plan(world.struck_by))` suffers the same."""
+        self.reached: dict[str, int] = {}
+        """How often each `sometimes` condition was true."""
+        self.points: dict[str, int] = {}
+        """How often each crash point was passed."""
+        self.history = History(lambda: self._now, lambda: self.alive().name)
+        self.network = Network(self)
+        self._outside = Node("")
+        self.nodes: dict[str, Node] = {"": self._outside}
+        self._disks: dict[str, Disk] = {}
+        self._streams: dict[str, Random] = {}
+        self._ids: dict[str, int] = {}
+        self._now = 0.0
+        self._node = self._outside
+        self._queue: list[tuple] = []
+        self._tie, self._number = Random(f"{seed}/order of ties").random, count()
+        self._first = count(-(2**53))
+        """Tie numbers for what comes before all else that is due then, in the order of asking."""
+        self._undead: list[_Running] = []
+        self._running = self._calm = self._armed = False
+        self._outer = []
+
+    # ---------------------------------------------------------------------------------------- the loop
+
+    def run(self, until: float | None = None, *, steps: int = 5_000_000) -> World:
+        """Run what is due, in order, up to and including time `until`, or until nothing is left to do.
+
+        Raises what a process or a call raised and nobody waited for (noted in the history), and `InvalidUse` after
+        `steps` steps: then something never comes to rest. Returns the world.
+        """
+        if self._running:
+            raise InvalidUse("the world is running already", why="one loop moves its clock",
+                             next_step="inside a process write `yield`, never world.run()")
+        end = inf if until is None else until
+        if until is not None and not 0 <= until < inf:
+            raise InvalidUse(f"run(until={until!r}) names no time",
+                             next_step="give seconds since the world began, or nothing")
+        self._arm()
+        queue, tie, history = self._queue, self._tie, self.history
+        self._running, before, ambient.env = True, ambient.env, self
+        try:
+            for _ in repeat(None, steps):
+                if not queue:
+                    break
+                now, _, due, later = entry = heappop(queue)
+                if now > end:
+                    heappush(queue, entry)
+                    break
+                node = due.node
+                if node.barrier > now:  # dead: drop it; paused: it waits for the end of the pause
+                    if node.barrier < inf:
+                        node.waiting.append((due, later))
+                    continue
+                self._now, self._node, history.cause = now, node, due.cause
+                try:
+                    if due.__class__ is _Call:
+                        call, due.call = due.call, None
+                        if call is not None:
+                            call()
+                        continue
+                    if later is None:
+                        waits_for = due.send(None)
+                    elif later._error is None:
+                        waits_for = due.send(later._value)
+                    else:
+                        waits_for = due.process.throw(later._error)
+                    kind = waits_for.__class__
+                    if (kind is float or kind is int) and 0 <= waits_for <= LONGEST:
+                        due.cause = history.cause
+                        heappush(queue, (now + waits_for, tie(), due, None))
+                    else:
+                        subscribe_to(waits_for, self.after).then(due.wake)
+                except Dead:
+                    if not node.dead:
+                        raise _stale(node) from None
+                except StopIteration as stop:
+                    if due.__class__ is _Call:
+                        raise
+                    self._end(due, stop.value, None)
+                except Exception as error:
+                    if node.dead:  # raised by dead code on its way out: nobody hears it
+                        continue
+                    if due.__class__ is _Call or not due.finished._calls:
+                        self._note_error(node, error)
+                        raise
+                    self._end(due, None, error)
+            else:
+                if queue and queue[0][0] <= end:
+                    raise InvalidUse(f"still busy after {steps:,} steps", why="something starts itself again and again",
+                                     next_step="give run(until=...) a time, or end the loop in your process")
+        finally:
+            self._running, ambient.env = False, before
+            self._node, history.cause = self._outside, None
+        if until is not None and self._now < until:
+            self._now = float(until)
+        return self
+
+    def _call_at(self, time: float, node: Node, call: Callable[[], Any], cause: int | None = None,
+                 tie: float | None = None) -> Timer:
+        due = _Call(next(self._number), node, self.history.cause if cause is None else cause, call)
+        heappush(self._queue, (time, self._tie() if tie is None else tie, due, None))
+        return due
+
+    def _end(self, running: _Running, value, error) -> None:
+        running.node.processes.pop(running, None)
+        if not running.node.dead:
+            with suppress(Dead):  # what hears of the end may crash this very node
+                self.act_as(running.node, lambda: running.finished._settle(value, error))
+
+    def _note_error(self, node: Node, error: Exception) -> None:
+        """Leave a mark on the timeline where an error surfaced; once, though it passes several callers."""
+        text, last = f"raises {type(error).__name__}", self.history.entries[-1:]
+        if node is not self._outside and not (last and last[0].kind == "note" and last[0].what == text):
+            self.history.add("note", text, node=node.name)
+
+    # ------------------------------------------------------------------------ what a pattern asks of its Env
+
+    def now(self) -> float:
+        return self._now
+
+    def after(self, delay: float, call: Callable[[], Any]) -> Timer:
+        return self._call_at(self._now + check_delay(delay), self.alive(), call)
+
+    def spawn(self, process: Process, node: str | None = None) -> Later:
+        self.alive()
+        check_process(process)
+        home = self._node if node is None else self.node(node)
+        running = _Running(next(self._number), home, self.history.cause, process, self)
+        if not home.dead:
+            home.processes[running] = None
+            heappush(self._queue, (self._now, self._tie(), running, None))
+        return running.finished
+
+    def files(self, node: str) -> DiskView:
+        home = self.node(node)
+        unplugged = home.dead  # the disk of a machine that is down can be read; a handle of an earlier life cannot
+
+        def check():
+            self.alive()
+            if home.dead and not unplugged:
+                raise Dead
+
+        return self.disk(node).mount(check)
+
+    def listen(self, node: str, handler: Callable[[Any], Any], port: str = "") -> None:
+        self.alive()
+        home = self.node(node)
+        home.listeners[port] = handler
+        home.ports.add(port)
+
+    def send(self, node: str, message: Any, port: str = "") -> None:
+        here = self.alive()
+        if self._is_here(node):
+            self.act_as(self.node(node), lambda: self._receive(node, port, message))
+        else:
+            self.network.carry(here.name, node, describe(message), lambda: self._receive(node, port, message), port)
+
+    def ask(self, node: str, message: Any, port: str = "", timeout: float = 1.0) -> Later:
+        answer, asker = Later(), self.alive()
+        if self._is_here(node):
+            self.act_as(self.node(node), lambda: self._handle(answer, node, port, message))
+            if not answer.done:
+                self._set_deadline(answer, node, timeout)
+            return answer
+
+        def reply(done: Later):
+            self.point("handled")
+            label = done._value if type(done._value) is str else "ack"
+            if done._error is not None:
+                label = f"error: {getattr(done._error, 'what', done._error)}"
+
+            def arrive():
+                if not asker.dead:  # an answer to an earlier life finds nobody who asked
+                    answer._settle(done._value, done._error)
+
+            self.network.carry(node, asker.name, label, arrive)
+
+        def arrive():
+            self.point("received")
+            once = Later().then(reply)
+            self._handle(once, node, port, message)
+
+        self._set_deadline(answer, node, timeout)
+        self.network.carry(asker.name, node, describe(message), arrive, port)
+        return answer
+
+    def _set_deadline(self, answer: Later, node: str, timeout: float) -> None:
+        deadline = self.after(timeout, lambda: answer.fail(_no_answer(node, timeout)))
+        answer.then(lambda _: deadline.cancel())
+
+    def link(self, node: str, port: str = "", timeout: float = 1.0) -> Callable[[Any], Any]:
+        def reach(message):
+            self.alive()
+            if node == self._node.name:
+                return self._listener(node, port)(message)
+            return self.ask(node, message, port, timeout)
+
+        self.node(node)
+
+        return reach
+
+    def random(self, name: str) -> Random:
+        self.alive()
+        stream = self._streams.get(name)
+        if stream is None:
+            stream = self._streams[name] = Random(f"{self.seed}/{self.name}/{name}")
+        return stream
+
+    def new_id(self, node: str = "") -> str:
+        node = node or self.alive().name
+        number = self._ids[node] = self._ids.get(node, 0) + 1
+        chance = unit(self.seed, self.name, "id", node, number)
+        return uuid7(int((self.epoch + self._now) * 1000), number << 46 | int(chance * 2**46))
+
+    def point(self, name: str) -> None:
+        node = self.alive()
+        site = f"{node.name}@{name}"
+        passed = self.points[site] = self.points.get(site, 0) + 1
+        fault = self.struck(self.faults.point(self.seed, site, passed))
+        if fault:
+            self.crash(node.name, power=fault.kind == "crash", down=fault.seconds, at=name)
+
+    # -------------------------------------------------------------------------------- what a lesson asks of it
+
+    def node(self, name: str, boot: Callable[[], Any] | None = None) -> Node:
+        """The living (or last) life of a node; made if it is new. `boot()` runs now and after each crash.
+
+        A generator that `boot` returns is started as a process. Without `boot`, a restart listens as before.
+        Raises `InvalidUse` for a name that is no string, or has one of the characters that name sites.
+        """
+        node = self.nodes.get(name)
+        if node is None:
+            if not isinstance(name, str) or "→" in name or "@" in name:
+                raise InvalidUse(f"{name!r} cannot name a node", why='sites are written "shop→email" and "email@point"',
+                                 next_step='give a word, such as "shop"')
+            node = self.nodes[name] = Node(name)
+        if boot is not None:
+            self.alive()
+            node.boot = boot
+            self._start(node)
+        return node
+
+    def disk(self, node: str) -> Disk:
+        """The disk of a node, which outlives its crashes."""
+        self.node(node)
+        return self._disks.setdefault(node, Disk())
+
+    def crash(self, node: str, *, power: bool = True, down: float | None = None, at: str = "") -> None:
+        """End this life of `node` now. `power`: the machine fails and unsynced bytes may vanish; without it only the
+        process is killed. After `down` seconds it restarts; None: it stays down until `restart` or `calm`.
+        Nothing happens if it is down already."""
+        self.alive()
+        victim = self._known(node)
+        if victim.dead or victim is self._outside:
+            return
+        due = None if down is None else self._now + check_delay(down)
+        own = victim is self._node
+        where = f"at point {at!r}" if at else ""
+        crashed = self.history.add("crash" if power else "kill", where, node=node)
+        if power and node in self._disks:
+            lost = self._disks[node].lose_power(self.random(f"power loss/{node}/{victim.life}"))
+            if lost:
+                self.history.add("lost", "unsynced bytes", lost, node=node, cause=crashed)
+        self._bury(victim)
+        if due is not None:
+            self._call_at(due, self._outside, lambda: self.nodes[node] is victim and self.restart(node), crashed)
+        if own:
+            raise Dead
+
+    def restart(self, node: str) -> None:
+        """Begin the next life of a crashed node. Nothing happens if it lives."""
+        self.alive()
+        last = self._known(node)
+        if not last.dead:
+            return
+        self.nodes[node] = life = Node(node, last.life + 1)
+        life.boot, life.ports = last.boot, last.ports
+        self.history.add("restart", f"life {life.life}", node=node)
+        if life.boot is None:
+            life.listeners = last.listeners
+        else:
+            self._start(life)
+
+    def pause(self, node: str, seconds: float) -> None:
+        """Freeze a node, as a long garbage collection does: nothing of it runs, and what arrives waits.
+
+        Afterwards all that waited runs at once, in the order in which it was due.
+        """
+        self.alive()
+        home, until = self._known(node), self._now + check_delay(seconds)
+        if not home.dead and home is not self._outside:
+            home.barrier = max(home.barrier, until)
+            self.history.add("pause", f"{seconds:.3f} s", seconds, node=node)
+            self._call_at(home.barrier, self._outside, lambda: self._thaw(home), tie=next(self._first))
+
+    def calm(self) -> World:
+        """End the faults: no new ones, links healed, pauses over, crashed nodes back. Then run() drains."""
+        self.alive()
+        self._calm, self.faults = True, _NO_FAULTS
+        self.network.heal()
+        for name, node in list(self.nodes.items()):
+            if node.dead:
+                self.restart(name)
+            elif node.paused(self._now):
+                node.barrier = self._now
+                self._thaw(node)
+        return self
+
+    def sometimes(self, name: str, condition: bool = True) -> None:
+        """Note that something rare was reached: a test asserts that, over many seeds, each of them was."""
+        self.alive()
+        self.reached[name] = self.reached.get(name, 0) + bool(condition)
+
+    def note(self, text: str, value=None) -> None:
+        """A remark on the timeline, by the node that runs now."""
+        self.history.note(text, value)
+
+    def event(self, type: str, data: dict | None = None, **more):
+        """An `Event` with its id and time from this world."""
+        from evlab.event import Event
+
+        with self:
+            return Event(type=type, data=data or {}, **more)
+
+    def __enter__(self) -> World:
+        self._outer.append(ambient.env)
+        ambient.env = self
+        return self
+
+    def __exit__(self, *_) -> None:
+        ambient.env = self._outer.pop()
+
+    def __repr__(self) -> str:
+        return f"World(seed={self.seed}, now={self._now:.3f} s, {len(self.history)} entries)"
+
+    # ------------------------------------------------------------------------- for the network and the patterns
+
+    def alive(self) -> Node:
+        """The life that runs now. Raises `Dead` if it has ended: the door that dead code cannot pass."""
+        node = self._node
+        if node.barrier == inf:
+            raise Dead
+        return node
+
+    def schedule(self, due: float, call: Callable[[], Any]) -> None:
+        """Call `call()` at time `due`, whoever lives then."""
+        self._call_at(due, self._outside, call)
+
+    def hold(self, node: Node, call: Callable[[], Any]) -> None:
+        """Call `call()` when the pause of `node` is over, or when it has crashed in it."""
+        node.waiting.append((_Call(next(self._number), self._outside, self.history.cause, call), None))
+
+    def act_as(self, node: Node, call: Callable[[], Any], cause: int | None = None) -> None:
+        """Call `call()` in a node's name. If that kills the node that runs now, `Dead` goes on to it."""
+        history, before = self.history, (self._node, self.history.cause, ambient.env)
+        self._node, ambient.env = node, self
+        if cause is not None:
+            history.cause = cause
+        try:
+            call()
+        except Dead:
+            if not node.dead:
+                raise _stale(node) from None
+        except Exception as error:
+            if not node.dead:  # what dead code raises on its way out, nobody hears
+                self._note_error(node, error)
+                raise
+        finally:
+            self._node, history.cause, ambient.env = before
+        self.alive()
+
+    def struck(self, fault: Fault | None) -> Fault | None:
+        """Remember a fault that strikes."""
+        if fault is not None:
+            self.struck_by.append(fault)
+        return fault
+
+    # ------------------------------------------------------------------------------------------------- inside
+
+    def _arm(self) -> None:
+        """Set the clock for the faults that strike at an instant; once, when the nodes are known."""
+        if not self._armed:
+            self._armed = True
+            for fault in self.faults.instants(self.seed, sorted(name for name in self.nodes if name)):
+                # Its tie number is not drawn: a plan with fewer faults must not shift the order of the rest.
+                self._call_at(fault.at, self._outside, lambda fault=fault: self._strike(fault), tie=next(self._first))
+
+    def _strike(self, fault: Fault) -> None:
+        if self._calm:
+            return
+        self.struck(fault)
+        if fault.kind == "cut":
+            source, _, target = fault.site.partition("→")
+            self.network.cut(source, target)
+            self.schedule(self._now + fault.seconds, lambda: self.network.heal(source, target))
+        elif fault.kind == "pause":
+            self.pause(fault.site, fault.seconds)
+        else:
+            self.crash(fault.site, power=fault.kind == "crash", down=fault.seconds)
+
+    def _start(self, node: Node) -> None:
+        def boot():
+            process = node.boot()
+            if isinstance(process, GeneratorType):
+                self.spawn(process)
+
+        self.act_as(node, boot)
+
+    def _bury(self, victim: Node) -> None:
+        """Close what this life was running. Its `finally` blocks run, but every door they try raises Dead.
+
+        A generator that does not close, because it is running or yields again, is kept: were it collected as garbage
+        later, its last words would be spoken in the name of whoever runs then.
+        """
+        victim.barrier = inf
+        before, self._node = self._node, victim
+        for running in list(victim.processes):
+            with suppress(Dead, Exception):
+                running.process.close()
+            if running.process.gi_frame is not None:
+                self._undead.append(running)
+        victim.processes.clear()
+        self._node = before
+        self._release(victim)
+
+    def _thaw(self, node: Node) -> None:
+        """End a pause, unless a longer one has begun since, or a crash."""
+        if 0 <= node.barrier <= self._now:
+            node.barrier = -1.0
+            self.history.add("resume", "", node=node.name)
+            self._release(node)
+
+    def _release(self, node: Node) -> None:
+        waiting, node.waiting = node.waiting, []
+        for due, later in waiting:
+            heappush(self._queue, (self._now, next(self._first), due, later))
+
+    def _known(self, name: str) -> Node:
+        if name not in self.nodes:
+            raise InvalidUse(f"there is no node {name!r}", why="no process runs there and nothing listens there",
+                             next_step=f"the nodes are {', '.join(sorted(filter(None, self.nodes))) or 'none yet'}")
+        return self.nodes[name]
+
+    def _is_here(self, node: str) -> bool:
+        """Is the way there a direct call? On the same node, and for you, the experimenter, everywhere."""
+        return node == self._node.name or (self._node is self._outside and not self.node(node).dead)
+
+    def _listener(self, node: str, port: str) -> Callable[[Any], Any]:
+        handler = self.node(node).listeners.get(port)
+        if handler is None:
+            raise Unreachable(f"nothing listens at {node!r}, port {port!r}", node=node, port=port,
+                              next_step="call world.listen(node, handler, port) before the first message")
+        return handler
+
+    def _receive(self, node: str, port: str, message: Any) -> None:
+        result = self._listener(node, port)(message)
+        if isinstance(result, GeneratorType):
+            self.spawn(result)
+
+    def _handle(self, answer: Later, node: str, port: str, message: Any) -> None:
+        """Settle `answer` with what the listener makes of `message`; its error is the answer, too."""
+        try:
+            result = self._listener(node, port)(message)
+        except Exception as error:
+            answer.fail(error)
+        else:
+            settle_answer(self, answer, result)
+
+
+_NO_FAULTS = Plan()
+
+
+def _stale(node: Node) -> InvalidUse:
+    return InvalidUse(f"code of {node.name!r} used a file that was opened in an earlier life",
+                      why="the node has crashed since, and a crash closes its files",
+                      next_step="open files in the boot function: world.node(name, boot)")
+
+
+def _no_answer(node: str, timeout: float) -> EvlabError:
+    return Timeout(f"no answer from {node} in {timeout:g} s",
+                   why="the request may be lost, or only its answer: the outcome is unknown",
+                   next_step="ask again, and make the other side safe to ask twice", node=node, seconds=timeout)
