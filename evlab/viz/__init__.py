@@ -1,0 +1,19 @@
+"""Pictures: one look for what the course shows, each with the same content in words.
+
+`import evlab` does not load this package; matplotlib is loaded by `use_theme()` alone. The names are bound here and
+not on demand, because `timeline`, `topology` and `compare` are functions in modules of the same name: bound
+later, the name would mean the module for whoever imported that first.
+"""
+
+from __future__ import annotations
+
+from evlab.viz.compare import compare
+from evlab.viz.figure import Figure
+from evlab.viz.plot import Plot, plot
+from evlab.viz.svg import Svg
+from evlab.viz.theme import ROLES, TONES, use_theme
+from evlab.viz.timeline import timeline
+from evlab.viz.topology import Subscriber, Topology, topology
+
+__all__ = ["ROLES", "TONES", "Figure", "Plot", "Subscriber", "Svg", "Topology", "compare", "plot",
+           "timeline", "topology", "use_theme"]
