@@ -51,5 +51,6 @@ def test_a_plot_without_its_words_is_refused(changes):
 def test_it_leaves_no_figure_open():
     import matplotlib.pyplot as plt
 
+    plt.close("all")
     drawn()
     assert plt.get_fignums() == []
