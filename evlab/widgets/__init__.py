@@ -1,0 +1,35 @@
+"""Playgrounds: simulations that a learner steers with buttons and sliders, drawn in the notebook.
+
+A name is imported when it is first used, so `import evlab.widgets` needs neither anywidget nor ipywidgets.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+_HOME_OF = {
+    "BusPlayground": "bus",
+    "Button": "view",
+    "Flight": "view",
+    "ForeignRun": "base",
+    "Note": "view",
+    "Playground": "base",
+    "RunDiffers": "base",
+    "Select": "view",
+    "Slider": "view",
+    "Table": "view",
+    "Text": "view",
+    "Toggle": "view",
+}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str):
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'evlab.widgets' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"evlab.widgets.{_HOME_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME_OF})

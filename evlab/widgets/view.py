@@ -1,0 +1,202 @@
+"""What a playground shows and asks: controls, notes, a table, events in flight. Plain values, no browser.
+
+A playground's `render()` returns these; `evlab.widgets.base` sends them to the browser and checks with `accept`
+every value that comes back.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import KW_ONLY, asdict, dataclass
+from typing import Any
+
+from evlab.errors import InvalidUse
+from evlab.viz.theme import safe
+
+__all__ = ["Button", "Control", "Flight", "Note", "Select", "Slider", "Table", "Text", "Toggle"]
+
+_ID = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Control:
+    """Something the learner can press, move or fill in. `id` is the name that `act` receives.
+
+    `help` is one sentence about what it does. Controls with the same `group` stand together. `blocked` says why the
+    control can't be used now; it stays in reach of the keyboard, and pressing it says the reason.
+    """
+
+    id: str
+    label: str
+    _: KW_ONLY
+    help: str = ""
+    group: str = ""
+    blocked: str = ""
+
+    def __post_init__(self):
+        if not isinstance(self.id, str) or not _ID.fullmatch(self.id):
+            raise InvalidUse(f"{self.id!r} can't be the id of a control.",
+                             why="An id starts with a small letter and holds small letters, digits, - and _.")
+        if not self.label:
+            raise InvalidUse(f"The control {self.id!r} has no label.", why="A label is what the learner reads.")
+
+    def accept(self, value: Any) -> Any:
+        """The value as `act` gets it. Raises `InvalidUse` for one that this control can't send."""
+        raise NotImplementedError
+
+    def to_view(self) -> dict:
+        """The control as the browser gets it."""
+        return {"kind": type(self).__name__.lower(), **asdict(self)}
+
+    def _refuse(self, value: Any, allowed: str) -> InvalidUse:
+        return InvalidUse(f"{self.label!r} can't be {str(value)[:60]!r}.", why=f"It takes {allowed}.",
+                          control=self.id)
+
+
+@dataclass(frozen=True)
+class Button(Control):
+    """Does one thing; its value is always None. `look`: main (the usual next step), plain, or harm (it breaks
+    something)."""
+
+    _: KW_ONLY
+    look: str = "plain"
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.look not in ("main", "plain", "harm"):
+            raise InvalidUse(f"A button can't look {self.look!r}.", why="It looks main, plain or harm.")
+
+    def accept(self, value: Any) -> None:
+        if value is not None:
+            raise self._refuse(value, "no value")
+
+
+@dataclass(frozen=True)
+class Toggle(Control):
+    """On or off."""
+
+    _: KW_ONLY
+    value: bool = False
+
+    def accept(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self._refuse(value, "True or False")
+        return value
+
+
+@dataclass(frozen=True)
+class Select(Control):
+    """One of some choices. `options` is a list, or a dict of value to label."""
+
+    _: KW_ONLY
+    options: list[str] | dict[str, str]
+    value: str
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.value not in self.options:
+            raise self._refuse(self.value, "one of " + ", ".join(self.options))
+
+    def accept(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.options:
+            raise self._refuse(value, "one of " + ", ".join(self.options))
+        return value
+
+    def to_view(self) -> dict:
+        labels = self.options if isinstance(self.options, dict) else {name: name for name in self.options}
+        return {**super().to_view(), "options": [[name, label] for name, label in labels.items()]}
+
+
+@dataclass(frozen=True)
+class Slider(Control):
+    """A number from `low` to `high` in steps of `step`. `live` sends values while the slider moves, else only
+    where it comes to rest. `unit` is shown behind the number."""
+
+    _: KW_ONLY
+    low: float
+    high: float
+    value: float
+    step: float = 1
+    unit: str = ""
+    live: bool = False
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not (self.low < self.high and self.step > 0 and self.low <= self.value <= self.high):
+            raise InvalidUse(f"The slider {self.id!r} goes from {self.low} to {self.high} in steps of {self.step} "
+                             f"and stands at {self.value}.",
+                             why="low must be below high, step above 0, and the value between low and high.")
+
+    def accept(self, value: Any) -> float:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not number or not self.low <= value <= self.high:
+            raise self._refuse(value, f"a number from {self.low} to {self.high}")
+        # A browser sends 0.30000000000000004; a run that is replayed needs 0.3 from every sender.
+        exact = min(self.low + round((value - self.low) / self.step) * self.step, self.high)
+        return round(exact) if float(self.low).is_integer() and float(self.step).is_integer() else round(exact, 9)
+
+
+@dataclass(frozen=True)
+class Text(Control):
+    """A line of text of at most `limit` characters, sent when the learner presses Enter or leaves the field."""
+
+    _: KW_ONLY
+    value: str = ""
+    placeholder: str = ""
+    limit: int = 200
+
+    def accept(self, value: Any) -> str:
+        if not isinstance(value, str) or len(value) > self.limit:
+            raise self._refuse(value, f"text of at most {self.limit} characters")
+        return safe(value, self.limit)
+
+
+@dataclass(frozen=True)
+class Note:
+    """A line of text beside the pictures. `tone`: plain, good, bad or wait; each has a mark as well as a colour."""
+
+    text: str
+    tone: str = "plain"
+
+    def __post_init__(self):
+        if self.tone not in ("plain", "good", "bad", "wait"):
+            raise InvalidUse(f"A note can't have the tone {self.tone!r}.", why="It is plain, good, bad or wait.")
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of plain values under the names in `head`."""
+
+    head: list[str]
+    rows: list[list[Any]]
+    caption: str = ""
+
+    def __post_init__(self):
+        for row in self.rows:
+            if len(row) != len(self.head):
+                raise InvalidUse(f"A table with {len(self.head)} columns has a row of {len(row)}.", row=row)
+
+
+@dataclass(frozen=True)
+class Flight:
+    """An event that flies over a picture, from `start` to `end` (points in the picture's own coordinates).
+
+    It leaves `after` milliseconds after the redraw and flies for `length` milliseconds. `lost` ends it with a
+    cross. `picture` is the number of the picture, from 0. Where the reader asked for less motion, the way is
+    drawn as a line and nothing moves.
+    """
+
+    start: tuple[float, float]
+    end: tuple[float, float]
+    after: int = 0
+    length: int = 600
+    label: str = ""
+    lost: bool = False
+    colour: str = "#E69F00"
+    picture: int = 0
+
+    def to_view(self) -> dict:
+        """The flight as the browser gets it."""
+        return {"from": list(self.start), "to": list(self.end), "start": self.after, "length": self.length,
+                "colour": self.colour, "label": self.label, "end": "lost" if self.lost else "ok",
+                "picture": self.picture}
