@@ -1,0 +1,128 @@
+"""The commands of `evlab`. Each imports what it needs when it runs, so that `evlab --help` answers at once."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+__all__ = ["evlab"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def evlab():
+    """Learn event-driven architecture by running it, breaking it and replaying it."""
+
+
+@evlab.command()
+@click.option("--no-browser", is_flag=True, help="Print the address instead of opening a browser.")
+@click.option("--port", type=click.IntRange(1, 65535), metavar="N", help="Listen on this port of 127.0.0.1.")
+@click.option("--prepare-only", is_flag=True, help="Bring workspace/ up to date and start nothing.")
+def lab(no_browser: bool, port: int | None, prepare_only: bool):
+    """Open JupyterLab on your own copy of the course, in workspace/."""
+    from evlab.course.workspace import sync
+
+    for line in sync().lines():
+        click.echo(f"evlab: {line}")
+    if prepare_only:
+        click.echo("evlab: workspace/ is up to date")
+        return
+    from evlab.course.lab import start
+
+    click.echo("evlab: starting JupyterLab; press Ctrl-C twice to stop it")
+    sys.stdout.flush()
+    sys.exit(start(browser=not no_browser, port=port))
+
+
+@evlab.command()
+def doctor():
+    """Check that this machine is ready: OK or FAIL, with the cure."""
+    from rich.table import Table
+
+    from evlab.course.doctor import report
+
+    found = report()
+    table = Table("check", "result", "found", title="evlab doctor", title_justify="left")
+    for check, status, remark in found.rows():
+        table.add_row(check, f"[green]{status}[/]" if status == "OK" else f"[bold red]{status}[/]", _plain(remark))
+    _console().print(table)
+    sys.exit(0 if found.ok else 1)
+
+
+@evlab.command()
+def progress():
+    """Show your guesses and quizzes, notebook by notebook."""
+    from rich.table import Table
+
+    from evlab.course.progress import Progress
+    from evlab.course.standing import standings
+
+    table = Table("notebook", title="Your progress", title_justify="left")
+    for column in ("guesses made", "right", "quizzes answered", "right"):
+        table.add_column(column, justify="right")
+    for line in standings(Progress().facts()):
+        cells = []
+        for asked, answered, right in (line.guesses, line.quizzes):
+            cells += [f"{answered} of {asked}", str(right)] if asked else ["-", "-"]
+        table.add_row(_plain(line.notebook), *cells)
+    _console().print(table)
+
+
+@evlab.command(short_help="Start a notebook afresh; yours is kept.")
+@click.argument("name")
+def reset(name: str):
+    """Start notebook NAME afresh (03, lab02, ...); your version is kept in workspace/kept/."""
+    from evlab.course import workspace
+
+    path, kept = workspace.reset(name)
+    if kept is not None:
+        click.echo(f"evlab: your version is kept as workspace/kept/{kept.name}")
+    click.echo(f"evlab: workspace/{path.parent.name}/{path.name} is the course's again; "
+               f"if it is open, choose File > Reload Notebook from Disk")
+
+
+@evlab.group()
+def dev():
+    """For those who change the course itself."""
+
+
+@dev.command()
+@click.argument("names", nargs=-1)
+@click.option("-j", "--jobs", type=click.IntRange(1, 16), default=2, show_default=True, help="Notebooks at a time.")
+def save(names: tuple[str, ...], jobs: int):
+    """Run notebooks (all, or NAMES such as 03 or lab02) and save them with their outputs."""
+    from rich.progress import MofNCompleteColumn, Progress, TextColumn
+
+    from evlab.course import saving
+    from evlab.course.workspace import course_notebooks
+
+    console = _console()
+    columns = (TextColumn("running notebooks"), *Progress.get_default_columns()[1:2], MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=len(set(names)) or len(course_notebooks()))
+
+        def tell(saved: saving.Saved) -> None:
+            blocked = any(fault.rule in saving.BLOCKING for fault in saved.faults)
+            state = "FAILED" if saved.failure else "NOT SAVED" if blocked else "saved" if saved.changed else "as it was"
+            console.print(f"{saved.name:45} {saved.seconds:5.1f} s  {state}", highlight=False, markup=False)
+            for fault in [saved.failure, *saved.faults] if saved.failure else saved.faults:
+                console.print(f"    {fault}", highlight=False, markup=False, soft_wrap=True)
+            bar.advance(task)
+
+        results = saving.save(names, jobs=jobs, done=tell)
+    bad = sum(not saved.ok for saved in results)
+    console.print(f"{len(results) - bad} notebooks are as they should be, {bad} are not", highlight=False)
+    sys.exit(1 if bad else 0)
+
+
+def _console():
+    from rich.console import Console
+
+    return Console()
+
+
+def _plain(text: str):
+    """Text that rich shows as it is: a path in [brackets] is no markup."""
+    from rich.text import Text
+
+    return Text(text)
