@@ -1,0 +1,304 @@
+"""evlab beside its peers, in one run: `make bench`, which writes RESULTS.md.
+
+Each row measures all its contenders in turn, round after round, so that what disturbs the machine disturbs all. The
+figure of a contender is its median over the rounds. The ratio is the median of the rounds' own ratios, and the spread
+beside it is their middle half. Nothing here is a test: a slow machine makes a slow table, never a red one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+ROUNDS = 7
+HERE = pathlib.Path(__file__).parent
+
+Contender = tuple[str, Callable[[], float]]
+"""A name, and a function that works for a while and returns its rate (or its seconds)."""
+
+
+def main() -> None:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    console, rows = Console(), []
+    for row in (bus_one, bus_three, event_round_trip, world_steps, histories, import_time):
+        with console.status(f"measuring: {row.__name__.replace('_', ' ')}"):
+            rows += row()
+    shown = RichTable("what", "evlab", "peers", "ratio", "bar", "met")
+    for line in rows:
+        shown.add_row(*line)
+    console.print(shown)
+    write_results(rows)
+    console.print(f"saved in {HERE.name}/RESULTS.md")
+
+
+def rounds(contenders: list[Contender]) -> dict[str, list[float]]:
+    """Every contender once a round, the order turned by one each time."""
+    measured: dict[str, list[float]] = {name: [] for name, _ in contenders}
+    for number in range(ROUNDS):
+        turn = number % len(contenders)
+        for name, work in contenders[turn:] + contenders[:turn]:
+            measured[name].append(work())
+    return measured
+
+
+def ratio_of(ours: list[float], theirs: list[float]) -> tuple[float, str]:
+    ratios = sorted(a / b for a, b in zip(ours, theirs, strict=True))
+    low, high = ratios[len(ratios) // 4], ratios[-1 - len(ratios) // 4]
+    middle = statistics.median(ratios)
+    return middle, f"{middle:.2f} ({low:.2f} to {high:.2f})"
+
+
+def compared(what: str, unit: str, contenders: list[Contender], bars: dict[str, float]) -> list[tuple[str, ...]]:
+    """A row for each peer; rates, so more is better. `bars` holds the ratio to reach against a peer."""
+    measured = rounds(contenders)
+    (ours, _), *peers = contenders
+    rows = []
+    for peer, _ in peers:
+        ratio, text = ratio_of(measured[ours], measured[peer])
+        bar = bars.get(peer)
+        rows.append((what, rate(measured[ours], unit), f"{peer}: {rate(measured[peer], unit)}", text,
+                     f">= {bar:g}" if bar else "", verdict(bar is not None, ratio >= (bar or 0))))
+    return rows
+
+
+def rate(values: list[float], unit: str) -> str:
+    return f"{statistics.median(values):,.0f} {unit}"
+
+
+def verdict(asked: bool, met: bool) -> str:
+    return ("yes" if met else "NO") if asked else ""
+
+
+def per_second(work: Callable[[], int]) -> Callable[[], float]:
+    """Turn work that returns how much it did into its rate."""
+    def measure() -> float:
+        start = time.perf_counter()
+        done = work()
+        return done / (time.perf_counter() - start)
+
+    return measure
+
+
+# ---------------------------------------------------------------------------------------------------- the rows
+
+
+def bus_dispatch(subscribers: int, number: int = 200_000) -> list[tuple[str, ...]]:
+    import blinker
+    import pyee
+
+    from evlab import Bus, Event
+
+    event = Event(type="OrderPlaced", source="shop", key="order-1042", data={"total_cents": 4200})
+    bus, emitter, signal = Bus(), pyee.EventEmitter(), blinker.Signal()
+    handlers = []
+    for index in range(subscribers):
+        def handle(event):
+            pass
+
+        def receive(sender, event):
+            pass
+
+        handlers.append(receive)  # blinker keeps weak references
+        bus.subscribe("order.placed", handle, name=f"reader-{index}")
+        emitter.add_listener("OrderPlaced", handle)
+        signal.connect(receive)
+
+    def ours() -> int:
+        publish = bus.publish
+        for _ in range(number):
+            publish(event)
+        return number
+
+    def with_pyee() -> int:
+        emit = emitter.emit
+        for _ in range(number):
+            emit("OrderPlaced", event)
+        return number
+
+    def with_blinker() -> int:
+        send = signal.send
+        for _ in range(number):
+            send("shop", event=event)
+        return number
+
+    return compared(f"bus dispatch, {subscribers} subscriber{'s' if subscribers > 1 else ''}", "events/s",
+                    [("evlab", per_second(ours)), ("pyee", per_second(with_pyee)),
+                     ("blinker", per_second(with_blinker))], {"pyee": 2.0})
+
+
+def bus_one() -> list[tuple[str, ...]]:
+    return bus_dispatch(1)
+
+
+def bus_three() -> list[tuple[str, ...]]:
+    return bus_dispatch(3)
+
+
+def event_round_trip(number: int = 20_000) -> list[tuple[str, ...]]:
+    from cloudevents.core.formats.json import JSONFormat
+    from cloudevents.core.v1.event import CloudEvent
+
+    from evlab import Event
+    from evlab.course import load_orders
+
+    order = load_orders()[1041]
+    event = Event(type="OrderPlaced", source="shop", key=order["order_id"], data=order)
+    plain = json.loads(event.to_json())
+    attributes = {"id": event.id, "source": "shop", "type": "OrderPlaced", "specversion": "1.0", "time": event.time,
+                  "datacontenttype": "application/json", "subject": event.key}
+    cloud, form = CloudEvent(attributes, order), JSONFormat()
+
+    def ours() -> int:
+        for _ in range(number):
+            Event.from_json(event.to_json())
+        return number
+
+    def sdk() -> int:
+        for _ in range(number):
+            form.read(CloudEvent, form.write(cloud))
+        return number
+
+    def standard() -> int:
+        for _ in range(number):
+            json.loads(json.dumps(plain))
+        return number
+
+    rows = compared(f"event to JSON and back, {len(event.to_json())} bytes", "events/s",
+                    [("evlab", per_second(ours)), ("CloudEvents SDK", per_second(sdk)),
+                     ("json, no validation", per_second(standard))], {"CloudEvents SDK": 8.0})
+    small = Event(type="OrderPlaced", source="shop", key="order-1042",
+                  data={"order_id": "order-1042", "customer": "c-42", "total_cents": 4200, "currency": "EUR"})
+
+    def small_ones() -> float:
+        start = time.perf_counter()
+        for _ in range(number):
+            Event.from_json(small.to_json())
+        return (time.perf_counter() - start) / number * 1e6
+
+    took = statistics.median(small_ones() for _ in range(ROUNDS))
+    what = f"the same, {len(small.to_json())} bytes"
+    return [*rows, (what, f"{took:.2f} µs", "", "", "<= 4 µs", verdict(True, took <= 4))]
+
+
+def world_steps(processes: int = 100, steps: int = 3000) -> list[tuple[str, ...]]:
+    import simpy
+
+    from evlab import World
+
+    def ours() -> float:
+        world = World(1)
+
+        def work(delay):
+            for _ in range(steps):
+                yield delay
+
+        for number in range(processes):
+            world.spawn(work(1.0 + number % 7), f"node-{number % 10}")
+        return per_second(lambda: world.run() and processes * steps)()
+
+    def theirs() -> float:
+        env = simpy.Environment()
+
+        def work(delay):
+            for _ in range(steps):
+                yield env.timeout(delay)
+
+        for number in range(processes):
+            env.process(work(1.0 + number % 7))
+        return per_second(lambda: env.run() or processes * steps)()
+
+    contenders = [("evlab", ours), ("SimPy", theirs)]
+    return compared(f"process steps, {processes} processes", "steps/s", contenders, {"SimPy": 1.3})
+
+
+def histories(number: int = 300) -> list[tuple[str, ...]]:
+    """A shop, a bus and a subscriber; five orders; messages lost and crashes; checked after it has calmed down."""
+    from evlab import Bus, Event, Faults, World, check
+
+    def scenario(seed: int) -> int:
+        world = World(seed, Faults(drop=0.05, crash=0.02))
+        bus = Bus(world)
+        bus.subscribe("order.placed", lambda e: world.history.did("receive", e.key), name="email")
+
+        def shop():
+            for order in range(5):
+                world.history.did("send", f"order-{order}")
+                bus.publish(Event(type="OrderPlaced", source="shop", key=f"order-{order}"))
+                yield 0.1
+
+        world.spawn(shop(), "bus")
+        world.run(until=20)
+        world.calm().run()
+        check(world.history)
+        return len(world.history)
+
+    def measure() -> float:
+        start = time.perf_counter()
+        for seed in range(number):
+            scenario(seed)
+        return number / (time.perf_counter() - start)
+
+    took = [measure() for _ in range(ROUNDS)]
+    return [(f"crash histories, {scenario(1)} entries each, checked", rate(took, "histories/s"), "", "", ">= 1,000",
+             verdict(True, statistics.median(took) >= 1000))]
+
+
+def import_time() -> list[tuple[str, ...]]:
+    def start(code: str) -> Callable[[], float]:
+        def measure() -> float:
+            begin = time.perf_counter()
+            subprocess.run([sys.executable, "-c", code], check=True)
+            return (time.perf_counter() - begin) * 1000
+
+        return measure
+
+    measured = rounds([("nothing", start("pass")), ("evlab", start("import evlab")),
+                       ("names", start("from evlab import Bus, Event, World"))])
+    empty = statistics.median(measured["nothing"])
+    rows = []
+    for name, what in (("evlab", "import evlab"), ("names", "from evlab import Bus, Event, World")):
+        took = statistics.median(measured[name]) - empty
+        itself = f"Python itself: {empty:.0f} ms"
+        rows.append((what, f"{took:.0f} ms", itself, "", "< 150 ms", verdict(True, took < 150)))
+    return rows
+
+
+# ----------------------------------------------------------------------------------------------------- the report
+
+
+def write_results(rows: list[tuple[str, ...]]) -> None:
+    import importlib.metadata as metadata
+
+    peers = ", ".join(f"{name} {metadata.version(name)}"
+                      for name in ("blinker", "cloudevents", "msgspec", "pyee", "simpy"))
+    lines = ["# Benchmarks", "",
+             "Written by `make bench`. Medians of 7 rounds; in each round every contender runs once, in turn. A ratio is",
+             "the median of the rounds' ratios, with their middle half in brackets. Rates: more is better.", "",
+             f"Machine: {machine()}. {datetime.now(UTC):%Y-%m-%d}. Peers: {peers}.", "",
+             "| what | evlab | peers | ratio | bar | met |", "|---|---|---|---|---|---|"]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    (HERE / "RESULTS.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def machine() -> str:
+    model = ""
+    if os.path.exists("/proc/cpuinfo"):
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        model = f"{names[0]}, " if names else ""
+    system = f"{platform.system()} {platform.machine()}"
+    return f"{model}{os.cpu_count()} cores, {system}, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    main()
