@@ -429,7 +429,7 @@ def subscribe_to(waits_for, after: Callable[[float, Callable[[], Any]], Any] | N
     later = Later()
     if after and isinstance(waits_for, numbers.Real) and not isinstance(waits_for, bool):
         try:
-            after(float(waits_for), later.resolve)
+            after(float(check_delay(waits_for)), later.resolve)
         except InvalidUse as error:
             later.fail(error)
     else:
@@ -445,7 +445,7 @@ def check_delay(delay: float) -> float:
     except TypeError:
         possible = False
     if not possible:
-        raise InvalidUse(f"{delay!r} seconds from now is no time to wait for",
+        raise InvalidUse(f"{delay!r:.40} seconds from now is no time to wait for",
                          why=f"time runs forward, and a delay of more than {LONGEST:,.0f} s is taken for a mistake",
                          next_step="give a number of seconds of 0 or more")
     return delay

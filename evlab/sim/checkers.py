@@ -124,8 +124,9 @@ def _queue(operations: dict[str, list[_Op]], receivers) -> list[Anomaly]:
                 found.append(Anomaly("unexpected", f"{node} received {describe(key)}, which nobody sent",
                                      ops[0].numbers, key))
             elif len(done) > len(attempts[key]):
+                proof = (attempts[key][0], *done[:len(attempts[key]) + 1])
                 found.append(Anomaly("duplicate", f"{node} received {describe(key)} {_times(len(done))}",
-                                     (*attempts[key][0].numbers, *(op.invoke.number for op in done)), key))
+                                     tuple(op.invoke.number for op in proof), key))
     return found
 
 

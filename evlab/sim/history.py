@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
-__all__ = ["Entry", "History", "Operation", "describe"]
+__all__ = ["Entry", "History", "Operation", "describe", "steady"]
 
 
 class Entry(NamedTuple):
@@ -129,7 +130,7 @@ class History:
 def describe(value: Any) -> str:
     """A text for a value that is the same in each process: sets sorted, no memory addresses."""
     if isinstance(value, str):
-        return value
+        return steady(value)
     if isinstance(value, dict):
         return "{" + ", ".join(f"{describe(k)}: {describe(v)}" for k, v in value.items()) + "}"
     if isinstance(value, set | frozenset):
@@ -140,3 +141,8 @@ def describe(value: Any) -> str:
         return str(value)
     text = str(value)
     return type(value).__name__ if " at 0x" in text else text
+
+
+def steady(text: str) -> str:
+    """The text without addresses of this process's memory, which differ at each run."""
+    return re.sub(r" at 0x[0-9A-Fa-f]+", "", text) if " at 0x" in text else text

@@ -38,7 +38,7 @@ from evlab.env import (
 from evlab.errors import EvlabError, InvalidUse, Timeout, Unreachable
 from evlab.sim.disk import Disk, DiskView
 from evlab.sim.faults import Fault, Faults, Plan, unit
-from evlab.sim.history import History, describe
+from evlab.sim.history import History, describe, steady
 from evlab.sim.network import Network
 
 __all__ = ["Node", "World"]
@@ -47,19 +47,19 @@ __all__ = ["Node", "World"]
 class Node:
     """One life of a node: from a start to a crash. A restart makes a new one with the same name and the same disk."""
 
-    __slots__ = ("barrier", "boot", "life", "listeners", "name", "ports", "processes", "waiting")
+    __slots__ = ("barrier", "boot", "booting", "life", "listeners", "name", "processes", "waiting")
 
     def __init__(self, name: str, life: int = 1):
         self.name, self.life = name, life
         self.barrier = -1.0
         """Nothing of this life runs before that time: -1 at once, inf never again."""
         self.listeners: dict[str, Callable[[Any], Any]] = {}
-        self.ports: set[str] = set()
-        """Where it ever listened, in this life or an earlier one."""
         self.processes: dict[_Running, None] = {}
         self.waiting: list[tuple[_Due, Later | None]] = []
         """What came due during a pause, in order."""
         self.boot: Callable[[], Any] | None = None
+        self.booting: Later | None = None
+        """The end of the process that `boot` returned."""
 
     @property
     def dead(self) -> bool:
@@ -69,8 +69,9 @@ class Node:
         return now < self.barrier < inf
 
     def starting(self, port: str) -> bool:
-        """Has this life not come to listening where an earlier one did?"""
-        return port not in self.listeners and port in self.ports
+        """Does this life not listen there yet? One that never will is a mistake, and the first life is told so."""
+        under_way = self.booting is not None and not self.booting.done and not self.listeners
+        return port not in self.listeners and (self.life > 1 or under_way)
 
 
 class _Due:
@@ -153,7 +154,9 @@ class World:
         self._first = count(-(2**53))
         """Tie numbers for what comes before all else that is due then, in the order of asking."""
         self._undead: list[_Running] = []
-        self._running = self._calm = self._armed = False
+        self._planned: list[Timer] = []
+        """What the faults will do later; `calm` cancels it."""
+        self._running = self._armed = False
         self._outer = []
 
     # ---------------------------------------------------------------------------------------- the loop
@@ -187,12 +190,13 @@ class World:
                     if node.barrier < inf:
                         node.waiting.append((due, later))
                     continue
+                if due.__class__ is _Call and due.call is None:  # cancelled: it must not move the clock either
+                    continue
                 self._now, self._node, history.cause = now, node, due.cause
                 try:
                     if due.__class__ is _Call:
                         call, due.call = due.call, None
-                        if call is not None:
-                            call()
+                        call()
                         continue
                     if later is None:
                         waits_for = due.send(None)
@@ -237,6 +241,13 @@ class World:
         heappush(self._queue, (time, self._tie() if tie is None else tie, due, None))
         return due
 
+    def _plan(self, time: float, call: Callable[[], Any], cause: int | None = None) -> None:
+        """Call `call()` then, before all else that is due then, unless `calm` comes first.
+
+        Its tie number is not drawn: a plan with fewer faults must not shift the order of the rest.
+        """
+        self._planned.append(self._call_at(time, self._outside, call, cause, tie=next(self._first)))
+
     def _end(self, running: _Running, value, error) -> None:
         running.node.processes.pop(running, None)
         if not running.node.dead:
@@ -280,9 +291,7 @@ class World:
 
     def listen(self, node: str, handler: Callable[[Any], Any], port: str = "") -> None:
         self.alive()
-        home = self.node(node)
-        home.listeners[port] = handler
-        home.ports.add(port)
+        self.node(node).listeners[port] = handler
 
     def send(self, node: str, message: Any, port: str = "") -> None:
         here = self.alive()
@@ -303,7 +312,7 @@ class World:
             self.point("handled")
             label = done._value if type(done._value) is str else "ack"
             if done._error is not None:
-                label = f"error: {getattr(done._error, 'what', done._error)}"
+                label = f"error: {steady(str(getattr(done._error, 'what', done._error)))}"
 
             def arrive():
                 if not asker.dead:  # an answer to an earlier life finds nobody who asked
@@ -399,7 +408,7 @@ class World:
                 self.history.add("lost", "unsynced bytes", lost, node=node, cause=crashed)
         self._bury(victim)
         if due is not None:
-            self._call_at(due, self._outside, lambda: self.nodes[node] is victim and self.restart(node), crashed)
+            self._plan(due, lambda: self.nodes[node] is victim and self.restart(node), crashed)
         if own:
             raise Dead
 
@@ -410,7 +419,7 @@ class World:
         if not last.dead:
             return
         self.nodes[node] = life = Node(node, last.life + 1)
-        life.boot, life.ports = last.boot, last.ports
+        life.boot = last.boot
         self.history.add("restart", f"life {life.life}", node=node)
         if life.boot is None:
             life.listeners = last.listeners
@@ -427,12 +436,14 @@ class World:
         if not home.dead and home is not self._outside:
             home.barrier = max(home.barrier, until)
             self.history.add("pause", f"{seconds:.3f} s", seconds, node=node)
-            self._call_at(home.barrier, self._outside, lambda: self._thaw(home), tie=next(self._first))
+            self._plan(home.barrier, lambda: self._thaw(home))
 
     def calm(self) -> World:
         """End the faults: no new ones, links healed, pauses over, crashed nodes back. Then run() drains."""
         self.alive()
-        self._calm, self.faults = True, _NO_FAULTS
+        self.faults, self._armed = _NO_FAULTS, True
+        for timer in self._planned:
+            timer.cancel()
         self.network.heal()
         for name, node in list(self.nodes.items()):
             if node.dead:
@@ -518,17 +529,14 @@ class World:
         if not self._armed:
             self._armed = True
             for fault in self.faults.instants(self.seed, sorted(name for name in self.nodes if name)):
-                # Its tie number is not drawn: a plan with fewer faults must not shift the order of the rest.
-                self._call_at(fault.at, self._outside, lambda fault=fault: self._strike(fault), tie=next(self._first))
+                self._plan(fault.at, lambda fault=fault: self._strike(fault))
 
     def _strike(self, fault: Fault) -> None:
-        if self._calm:
-            return
         self.struck(fault)
         if fault.kind == "cut":
             source, _, target = fault.site.partition("→")
             self.network.cut(source, target)
-            self.schedule(self._now + fault.seconds, lambda: self.network.heal(source, target))
+            self._plan(self._now + fault.seconds, lambda: self.network.heal(source, target))
         elif fault.kind == "pause":
             self.pause(fault.site, fault.seconds)
         else:
@@ -538,21 +546,24 @@ class World:
         def boot():
             process = node.boot()
             if isinstance(process, GeneratorType):
-                self.spawn(process)
+                node.booting = self.spawn(process)
 
         self.act_as(node, boot)
 
     def _bury(self, victim: Node) -> None:
         """Close what this life was running. Its `finally` blocks run, but every door they try raises Dead.
 
-        A generator that does not close, because it is running or yields again, is kept: were it collected as garbage
-        later, its last words would be spoken in the name of whoever runs then.
+        A generator that does not close, because it is running or yields again and again, is kept: were it collected
+        as garbage later, its last words would be spoken in the name of whoever runs then.
         """
         victim.barrier = inf
         before, self._node = self._node, victim
         for running in list(victim.processes):
-            with suppress(Dead, Exception):
-                running.process.close()
+            for _ in range(100):
+                with suppress(Dead, Exception):
+                    running.process.close()
+                if running.process.gi_frame is None or running.process.gi_running:
+                    break
             if running.process.gi_frame is not None:
                 self._undead.append(running)
         victim.processes.clear()

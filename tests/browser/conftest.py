@@ -108,11 +108,16 @@ class Lab:
         self.page.wait_for_function(ALL_RUN, timeout=timeout * 1000)
         self.page.wait_for_timeout(200)
 
+    def select_cell(self, number: int) -> None:
+        """Select the code cell with that number, from 0, so that it has the keyboard."""
+        self.page.locator(".jp-CodeCell").nth(number).locator(".jp-InputPrompt").click()
+        self.page.wait_for_timeout(100)  # the notebook learns a little later that no field has the focus any more
+
     def run_cell(self, number: int, timeout: float = 60) -> None:
         """Run the code cell with that number, from 0, and wait until it is done."""
         prompt = self.page.locator(".jp-CodeCell").nth(number).locator(".jp-InputPrompt")
         before = prompt.inner_text()
-        prompt.click()
+        self.select_cell(number)
         self.page.keyboard.press("Control+Enter")
         self.page.wait_for_function(ONE_RUN, arg=[number, before], timeout=timeout * 1000)
         self.page.wait_for_timeout(100)
