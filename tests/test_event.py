@@ -76,14 +76,14 @@ def test_a_given_correlation_is_kept():
     assert order_placed(correlation_id="trace-9").correlation_id == "trace-9"
 
 
-def test_a_caused_event_keeps_the_correlation_and_names_its_cause_and_nothing_else_is_taken_over():
+def test_a_caused_event_keeps_the_correlation_and_names_its_cause_and_its_key():
     first = order_placed(version=3, kind="integration")
     second = first.caused("PaymentTaken", {"amount": 37.5}, source="payment")
     third = second.caused("ParcelSent", key="parcel-7")
     assert (second.correlation_id, second.causation_id) == ("evt-1", "evt-1")
     assert (third.correlation_id, third.causation_id) == ("evt-1", second.id)
     assert (second.type, second.data, second.source) == ("PaymentTaken", {"amount": 37.5}, "payment")
-    assert (second.key, second.version, second.kind) == (None, 1, "domain")
+    assert (second.key, second.version, second.kind) == (first.key, 1, "domain") and first.key
     assert (third.data, third.key, third.source) == ({}, "parcel-7", "")
     assert len({first.id, second.id, third.id}) == 3
 

@@ -110,6 +110,7 @@ class Lab:
 
     def select_cell(self, number: int) -> None:
         """Select the code cell with that number, from 0, so that it has the keyboard."""
+        self.page.evaluate("document.activeElement.blur()")  # a click on a prompt leaves the focus in a text field
         self.page.locator(".jp-CodeCell").nth(number).locator(".jp-InputPrompt").click()
         self.page.wait_for_timeout(100)  # the notebook learns a little later that no field has the focus any more
 

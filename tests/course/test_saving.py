@@ -6,6 +6,7 @@ import asyncio
 import json
 import pathlib
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import pytest
@@ -134,7 +135,11 @@ def test_it_can_be_called_where_a_loop_runs_already(tmp_path):
     async def in_a_notebook():
         return save(course=tmp_path)
 
-    assert asyncio.run(in_a_notebook())[0].changed
+    loop = asyncio.new_event_loop()
+    with ThreadPoolExecutor(1) as own_thread:  # a browser test may have left a loop running in this one
+        (saved,) = own_thread.submit(loop.run_until_complete, in_a_notebook()).result()
+    loop.close()
+    assert saved.changed
 
 
 def test_an_unknown_name_runs_nothing(run):
