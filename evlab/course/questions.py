@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
+from evlab.course.bank import find_question
 from evlab.course.progress import Progress, saved_mode
 from evlab.errors import EvlabError, InvalidUse
 from evlab.viz.theme import BLUE, LINE, MUTED, safe
@@ -23,20 +24,32 @@ _answered: dict[str, Any] = {}
 """The answers that this kernel has shown, by question. A guess that was judged stays as it is until a restart."""
 
 
-def predict(id: str, prompt: str, options: dict[str, str] | list[str] | None = None, *, unit: str = "",
-            sample: Any = None) -> Prediction:
-    """Ask for a guess. Make it the last expression of a cell: `fanout = predict("02.fanout", "How many ...?")`.
+def predict(id: str, prompt: str | None = None, options: dict[str, str] | list[str] | None = None, *, unit: str = "",
+            sample: Any = None, finding: str = "") -> Prediction:
+    """Ask for a guess. Make it the last expression of a cell: `predict("02.fanout")`, whose text is in the course's
+    question bank, or `predict("my.own", "How many ...?")`.
 
     `options` are the choices: a list, or a dict that says of each choice why it is right or wrong (shown after the
-    answer). Without options the guess is a number, in `unit`. `sample` is the guess that a saved notebook shows.
+    answer). Without options the guess is a number, in `unit`. `sample` is the guess that a saved notebook shows, and
+    `finding` the title under which the guess is compared with the truth.
     Raises `InvalidUse` for a question that nobody can answer.
     """
-    return Prediction(id, prompt, options, unit=unit, sample=sample)
+    if prompt is None:
+        found = find_question(id)
+        prompt, options, unit = found["ask"], found.get("options"), found.get("unit", "")
+        sample, finding = found.get("sample"), found.get("finding", "")
+    return Prediction(id, prompt, options, unit=unit, sample=sample, finding=finding)
 
 
-def quiz(id: str, question: str, options: dict[str, str], answer: str) -> Quiz:
-    """Ask one question with a few choices. `options` says of each choice why it is right or wrong; `answer` is the
-    right one. Raises `InvalidUse` for a question that nobody can answer."""
+def quiz(id: str, question: str | None = None, options: dict[str, str] | None = None, answer: str = "") -> Quiz:
+    """Ask one question with a few choices: `quiz("01.tense")`, from the course's question bank, or one of your own.
+
+    `options` says of each choice why it is right or wrong; `answer` is the right one. Raises `InvalidUse` for a
+    question that nobody can answer.
+    """
+    if question is None:
+        found = find_question(id)
+        question, options, answer = found["ask"], found.get("options"), found.get("answer", "")
     return Quiz(id, question, options, answer)
 
 
@@ -44,15 +57,15 @@ class Prediction:
     """A question whose answer a later cell computes.
 
     `guess` is what the learner committed to, or None. In a saved notebook it is the author's sample, and `sample` is
-    True. `id`, `prompt`, `options` (a dict, or None for a number) and `unit` are as given to `predict`. The guess can
-    be changed until `judge`, which the comparison in the answer's cell calls. A guess of an earlier session is there
-    again.
+    True. `id`, `prompt`, `options` (a dict, or None for a number), `unit` and `finding` are as given to `predict`. The
+    guess can be changed until `judge`, which the comparison in the answer's cell calls. A guess of an earlier session
+    is there again.
     """
 
     def __init__(self, id: str, prompt: str, options: dict[str, str] | list[str] | None = None, *, unit: str = "",
-                 sample: Any = None):
+                 sample: Any = None, finding: str = ""):
         _check_words(id=id, prompt=prompt)
-        self.id, self.prompt, self.unit = id, prompt, unit
+        self.id, self.prompt, self.unit, self.finding = id, prompt, unit, finding
         self.options = None if options is None else _check_options(id, options)
         if self.options is not None and unit:
             raise InvalidUse(f"The prediction {id!r} has options and a unit.", why="A unit belongs to a number.")

@@ -167,7 +167,7 @@ async def _save_one(name: str, known: dict[str, pathlib.Path], folder: pathlib.P
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             cell |= {"outputs": [], "execution_count": None}
-    notebook, failure = await _run(notebook, folder, environment)
+    notebook, failure = await _run(notebook, folder, environment | {"IPYTHONDIR": str(folder.with_suffix(".ipython"))})
     seconds = time.monotonic() - began
     if failure:
         return Saved(name, seconds, failure)
@@ -190,22 +190,29 @@ async def _run(notebook: dict, folder: pathlib.Path, environment: dict) -> tuple
     node = nbformat.from_dict(notebook)
     client = NotebookClient(node, km=this_python(), timeout=CELL_SECONDS, record_timing=False, store_widget_state=False,
                             resources={"metadata": {"path": str(folder)}})
-    reached = [0]
-    client.on_cell_start = lambda cell, cell_index: reached.__setitem__(0, cell_index + 1)
+    reached = 0
+
+    def note(cell, cell_index: int) -> None:
+        nonlocal reached
+        reached = cell_index + 1
+
+    client.on_cell_start = note
     log = open(folder.with_suffix(".log"), "w+", encoding="utf-8")  # noqa: SIM115 - closed below
     try:
         await client.async_execute(env=environment, stderr=log)
     except CellExecutionError as error:
-        return node, f"cell {reached[0]}: {error.ename}: {error.evalue}"
+        return node, f"cell {reached}: {error.ename}: {error.evalue}"
     except CellTimeoutError:
-        return node, f"cell {reached[0]}: still running after {CELL_SECONDS} s"
+        return node, f"cell {reached}: still running after {CELL_SECONDS} s"
     except DeadKernelError:
-        return node, f"cell {reached[0]}: the kernel died"
+        return node, f"cell {reached}: the kernel died"
     except RuntimeError as error:
         log.seek(0)
         return node, f"the kernel did not start: {error}\n{log.read()[-2000:]}"
     finally:
         log.close()
+        if client.kc is not None:
+            client.kc.stop_channels()
         with contextlib.suppress(Exception):
             await client.km.shutdown_kernel(now=True)
     return node, ""

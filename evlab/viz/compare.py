@@ -17,17 +17,22 @@ WIDTH = 760
 NO_GUESS = "No guess recorded"
 
 
-def compare(prediction: Any, actual: Any, *, title: str, unit: str = "", why: str = "") -> Figure:
+def compare(prediction: Any, actual: Any, *, title: str = "", unit: str = "", why: str = "") -> Figure:
     """Draw a guess against what happened.
 
     prediction: has `.prompt`, `.guess` (None: none was made), `.sample` (the author's guess, not the learner's),
     `.options` (option -> what is wrong with it, or None for a number) and `.unit`. actual: the number, or the option,
-    that turned out true. unit: overrides the prediction's. why: the cause, in a sentence or two.
+    that turned out true. title: the finding, by default the prediction's `.finding`. unit: overrides the prediction's.
+    why: the cause, in a sentence or two. A prediction with a method `judge` is told what turned out true.
     A guess that is no number where the truth is one is shown as it is. Raises `InvalidUse` without a title.
     """
+    title = title or getattr(prediction, "finding", "")
     if not isinstance(title, str) or not title.strip():
         raise InvalidUse("a comparison needs a title", why="it states the finding",
                          next_step='write compare(guess, 955, title="One slow service held up all of them")')
+    judge = getattr(prediction, "judge", None)
+    if judge is not None:
+        judge(actual)
     guess, options = getattr(prediction, "guess", None), getattr(prediction, "options", None)
     prompt = safe(getattr(prediction, "prompt", "") or "")
     unit = safe(unit or getattr(prediction, "unit", "") or "", 20)
@@ -122,7 +127,8 @@ def _draw_scale(svg: Svg, y: float, guess, actual, whose: str, unit: str) -> flo
         colour = GREEN.main if guess == actual else VERMILLION.main
         if abs(mark - truth) > 22:
             svg.arrow((mark, y), (truth + (9 if truth < mark else -9), y), colour, width=3)
-            if abs(mark - truth) > 110 and guess * actual > 0 and 1e-9 < actual / guess < 1e9:
+            far = guess * actual > 0 and (1.5 <= actual / guess < 1e9 or 1.5 <= guess / actual < 1e9)
+            if abs(mark - truth) > 110 and far:
                 ratio = f"× {_times(actual / guess)}" if actual / guess >= 1.5 else f"÷ {_times(guess / actual)}"
                 svg.text((mark + truth) / 2, y - 9, ratio.removesuffix(" times"), anchor="middle", bold=True,
                          colour=VERMILLION.text)
@@ -151,7 +157,7 @@ def _beside(svg: Svg, x: float, y: float, text: str, colour: str) -> tuple[float
 
 
 def _draw_options(svg: Svg, y: float, feedback: dict[str, Any], guess, actual, whose: str) -> tuple[float, list[str]]:
-    """One row an option; the guess and the truth are marked, with what is wrong with the guess under it."""
+    """One row an option; the guess and the truth are marked, each with its reason under it."""
     true, guessed = describe(actual), None if guess is None else describe(guess)
     wide, rows = WIDTH - 2 * EDGE, []
     y -= 8
@@ -160,7 +166,7 @@ def _draw_options(svg: Svg, y: float, feedback: dict[str, Any], guess, actual, w
         tag = " and ".join((["the truth"] if right else []) + ([whose] if mine else []))
         room = wide - 50 - (width_of(tag, SMALL, True) + 24 if tag else 0)
         lines = wrap(option, room, bold=right or mine, lines=3)
-        told = wrap(reason, wide - 50, SMALL, lines=4) if reason and mine and not right else []
+        told = wrap(reason, wide - 50, SMALL, lines=4) if reason and (mine or right) else []
         height = 15 + 17 * len(lines) + 16 * len(told)
         tone: Tone = GREEN if right else VERMILLION if mine else Tone(LINE, CARD, MUTED)
         svg.rect(EDGE, y, wide, height, fill=tone.tint, stroke=tone.main, line=2 if tag else 1.2, radius=8,
@@ -174,7 +180,7 @@ def _draw_options(svg: Svg, y: float, feedback: dict[str, Any], guess, actual, w
         if tag:
             svg.text(EDGE + wide - 12, y + 20.5, tag, size=SMALL, anchor="end", bold=True, colour=tone.text)
         for index, line in enumerate(told):
-            svg.text(EDGE + 38, y + 21 + 17 * len(lines) + 16 * index, line, size=SMALL, colour=VERMILLION.text)
+            svg.text(EDGE + 38, y + 21 + 17 * len(lines) + 16 * index, line, size=SMALL, colour=tone.text)
         rows.append(f"  {'✓' if right else '✗' if mine else ' '} {safe(option, 200)}{f'   ({tag})' if tag else ''}")
         rows += [f"      {safe(reason)}"] if told else []
         y += height + 8

@@ -194,16 +194,17 @@ class BusPlayground(Playground):
         return sent is not None and any(e.kind == "drop" and e.pair == sent.number for e in recent)
 
     def _controls_now(self) -> list:
-        controls = [Button(f"publish-{kind.lower()}", kind, group="Publish", look="main" if kind == TYPES[0] else "plain",
-                           help=f"The shop publishes an event of type {kind}.") for kind in TYPES]
+        controls: list = [Button(f"publish-{kind.lower()}", kind, group="Publish",
+                                 look="main" if kind == TYPES[0] else "plain",
+                                 help=f"The shop publishes an event of type {kind}.") for kind in TYPES]
         for name, reader in self.readers.items():
             controls.append(Text(f"pattern-{name}", "pattern", group=name, value=reader["pattern"], limit=60,
                                  help="Words with dots; * is one word, # any number of words."))
             controls.append(Select(f"state-{name}", "state", group=name, options=STATES, value=reader["state"],
                                    help=f"How {name} behaves from now on."))
         dead = len(self.bus.dead_letters)
-        controls += [Slider("network", "messages lost", group="Network and time", low=0, high=50, step=5, value=self.lost,
-                            unit="%", help="How many of a hundred messages the network loses."),
+        controls += [Slider("network", "messages lost", group="Network and time", low=0, high=50, step=5,
+                            value=self.lost, unit="%", help="How many of a hundred messages the network loses."),
                      Button("wait", "Wait 1 s", group="Network and time", help="Let a second of virtual time pass."),
                      Button("redrive", "Redrive dead letters", group="Network and time",
                             blocked="" if dead else "There is no dead letter.",
