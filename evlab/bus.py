@@ -152,6 +152,11 @@ class Bus:
         if not callable(handler):
             raise InvalidUse(f"the handler {handler!r} cannot be called", why="the bus calls it with each event",
                              next_step="pass a function of one argument, without calling it yourself")
+        if name is None and getattr(handler, "__name__", "") == "<lambda>" and any(
+                s.port == f"<lambda> {pattern}" for s in self._subscriptions):
+            raise InvalidUse("two handlers without a name ask for the same pattern",
+                             why="the name tells them apart, and the second would replace the first",
+                             next_step='give each a name: bus.subscribe("order.*", handler, name="email")')
         name = name or getattr(handler, "__name__", type(handler).__name__)
         subscription = Subscription(self, pattern, name, node or name, retry or Retry(), delivery)
         if delivery == "at-most-once":

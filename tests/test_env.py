@@ -361,6 +361,23 @@ def test_a_handler_that_takes_time_answers_at_its_end():
     assert run(process(), env) == 42
 
 
+def test_nobody_waits_for_the_deadline_of_an_answered_question():
+    env = Real()
+
+    def handle(message):
+        yield 0.001
+        return "answer"
+
+    def process():
+        return (yield env.ask("email", 1, timeout=30))
+
+    env.listen("email", handle)
+    assert run(process(), env) == "answer"
+    began = time.monotonic()
+    env.drive()
+    assert time.monotonic() - began < 1
+
+
 def test_a_handler_that_takes_too_long_is_a_timeout():
     def handle(message):
         yield 30

@@ -130,14 +130,20 @@ def test_what_was_recorded_survives_kill_9(path):
     Progress(path).record("guess", "after", 1)
 
 
+@pytest.fixture(scope="module")
+def thirty_facts(tmp_path_factory):
+    path = tmp_path_factory.mktemp("facts") / "progress.db"
+    for n in range(30):
+        Progress(path).record("guess", f"q{n}", "x" * 50)
+    return path.read_bytes()
+
+
 @FEW
 @given(hits=st.lists(st.tuples(st.integers(0, 8191), st.binary(min_size=1, max_size=200)), min_size=1, max_size=4))
 @example(hits=[(3950, b"\x80")])  # in the table's own text: sqlite3 fails to decode its own error message
-def test_a_damaged_file_never_stops_a_lesson(tmp_path_factory, hits):
+def test_a_damaged_file_never_stops_a_lesson(tmp_path_factory, thirty_facts, hits):
     path = tmp_path_factory.mktemp("damage") / "progress.db"
-    for n in range(30):
-        Progress(path).record("guess", f"q{n}", "x" * 50)
-    data = bytearray(path.read_bytes())
+    data = bytearray(thirty_facts)
     for at, junk in hits:
         data[at % len(data):at % len(data) + len(junk)] = junk
     path.write_bytes(data)

@@ -424,6 +424,24 @@ def test_a_listener_that_takes_time_answers_when_it_ends():
     assert finished.value >= 0.3
 
 
+@pytest.mark.parametrize("target", ["shop", "email"])
+def test_a_listener_of_a_sent_message_may_take_time_too(target):
+    world, done = World(), []
+
+    def handle(message):
+        yield 0.3
+        done.append((message, world.now() >= 0.3))
+
+    def shop():
+        world.send(target, "x")
+        yield 0
+
+    world.listen(target, handle)
+    world.spawn(shop(), "shop")
+    world.run()
+    assert done == [("x", True)]
+
+
 def test_a_listener_may_answer_with_a_later():
     world, later = World(), Later()
     world.listen("email", lambda message: later)
