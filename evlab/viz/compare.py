@@ -78,6 +78,8 @@ def _amount(value: Any, unit: str = "") -> str:
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
         text = f"{value:.3g}"
+    if value == 1 and len(unit) > 3 and unit.endswith("s"):
+        unit = unit[:-1]  # 1 receipt
     return f"{text} {unit}".strip()
 
 

@@ -249,6 +249,7 @@ def test_a_saved_number_shows_the_sample_with_its_unit(saved, id):
 def test_a_saved_prediction_records_nothing_and_judges_the_sample(saved, id):
     question = predict(id, "How often?", WHYS, sample="once")
     assert question.judge("three times") is False
+    question.commit("three times")
     assert Progress().latest("guess", id) is None
 
 
