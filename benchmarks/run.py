@@ -282,8 +282,8 @@ def write_results(rows: list[tuple[str, ...]]) -> None:
     peers = ", ".join(f"{name} {metadata.version(name)}"
                       for name in ("blinker", "cloudevents", "msgspec", "pyee", "simpy"))
     lines = ["# Benchmarks", "",
-             "Written by `make bench`. Medians of 7 rounds; in each round every contender runs once, in turn. A ratio is",
-             "the median of the rounds' ratios, with their middle half in brackets. Rates: more is better.", "",
+             "Written by `make bench`. Medians of 7 rounds; in each round every contender runs once, in turn. A",
+             "ratio is the median of the rounds' ratios, their middle half in brackets. Rates: more is better.", "",
              f"Machine: {machine()}. {datetime.now(UTC):%Y-%m-%d}. Peers: {peers}.", "",
              "| what | evlab | peers | ratio | bar | met |", "|---|---|---|---|---|---|"]
     lines += ["| " + " | ".join(row) + " |" for row in rows]

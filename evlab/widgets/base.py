@@ -292,7 +292,10 @@ def _note(text: str | Note) -> Note:
 
 
 def _plain(rows: list[list[Any]]) -> list[list[Any]]:
-    return [[cell if isinstance(cell, int | float) and isfinite(cell) else safe(cell) for cell in row] for row in rows]
+    def plain(cell: Any) -> Any:
+        return cell if type(cell) in (int, float) and isfinite(cell) else safe(cell)
+
+    return [[plain(cell) for cell in row] for row in rows]
 
 
 def _sendable(value: Any) -> Any:

@@ -370,6 +370,18 @@ def test_a_busy_python_is_told(lab, toy):
     assert card.get_attribute("aria-busy") is None
 
 
+def test_a_late_answer_does_not_move_a_slider_back(lab, toy):
+    card = toy
+    value = card.locator(".evlab-value")
+    value.evaluate("""value => { window.seen = [];
+        new MutationObserver(() => window.seen.push(value.textContent)).observe(value, {childList: true}) }""")
+    card.get_by_role("button", name="Sleep").click()
+    card.get_by_role("slider").focus()
+    lab.page.keyboard.press("End")
+    card.get_by_text("2 actions").wait_for(timeout=10_000)
+    assert lab.page.evaluate("window.seen") == ["9"] and value.inner_text() == "9"
+
+
 def test_code_and_a_second_view_show_the_same_state(lab, toy):
     lab.run_cell(3)
     lab.run_cell(4)

@@ -50,7 +50,7 @@ def test_an_unknown_question_is_refused(id):
         find_question(id)
 
 
-@pytest.mark.parametrize("text", ["[receipts", "[receipts]\nanswer = 'x'", "[receipts]\nask = 'x'\nwhy = 'y'", "ask = 1"])
+@pytest.mark.parametrize("text", ["[one", "[one]\nanswer = 'x'", "[one]\nask = 'x'\nwhy = 'y'", "ask = 1"])
 def test_a_damaged_bank_is_named(text, tmp_path, monkeypatch):
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "data" / "questions").mkdir(parents=True)

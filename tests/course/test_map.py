@@ -31,7 +31,9 @@ def books(tmp_path):
     folder.mkdir()
     write(folder, "00_start_here.ipynb", "x = 1", title="Start here", minutes=20, question="How does it work?")
     write(folder, "02_publish.ipynb", "%time\ng = predict('02.a', 'x')\nh = course.predict('02.b', 'y')", "oh no(",
-          "predict('02.a', 'again')\ncheck('02.c')", title="Publish and subscribe", minutes=40, question="Who knows whom?")
+          "predict('02.a', 'again')\ncheck('02.c')",
+          title="Publish and subscribe", minutes=40,
+          question="Who knows whom?")
     write(folder, "10_log.ipynb", prose="# 10 · The partitioned log\n\nHow fast? **35-40 min**.")
     (folder / "notes.txt").write_text("not a notebook")
     return folder

@@ -80,7 +80,7 @@ def test_a_cell_that_is_no_plain_value_is_shown_as_text():
         def render(self):
             return {"table": Table(["a"], [[float("nan")], [None], [("b", 1)], [1.5], [True]])}
 
-    assert Odd().view["table"]["rows"] == [["nan"], ["None"], ["('b', 1)"], [1.5], [True]]
+    assert Odd().view["table"]["rows"] == [["nan"], ["None"], ["('b', 1)"], [1.5], ["True"]]
 
 
 def test_code_can_press_what_a_learner_can():
