@@ -9,6 +9,8 @@ Three rules make it a fair stand-in for life:
 2. Between two `yield`s nothing else runs. A process gives way only where it says so.
 3. A crash ends a node's life, not its disk. Everything that life started is dropped, and every door to the outside
    raises `Dead`, so no `finally` and no `except` can act from beyond.
+
+How nodes talk is in messages.py, how they die and come back in lives.py.
 """
 
 from __future__ import annotations
@@ -19,7 +21,6 @@ from heapq import heappop, heappush
 from itertools import count, repeat
 from math import inf
 from random import Random
-from types import GeneratorType
 from typing import Any
 
 from evlab.env import (
@@ -31,91 +32,22 @@ from evlab.env import (
     ambient,
     check_delay,
     check_process,
-    settle_answer,
     subscribe_to,
     uuid7,
 )
-from evlab.errors import EvlabError, InvalidUse, Timeout, Unreachable
+from evlab.errors import InvalidUse
 from evlab.sim.disk import Disk, DiskView
 from evlab.sim.faults import Fault, Faults, Plan, unit
-from evlab.sim.history import History, describe, steady
+from evlab.sim.history import History
+from evlab.sim.lives import NO_FAULTS, Lives
+from evlab.sim.messages import Messages
 from evlab.sim.network import Network
+from evlab.sim.node import Call, Node, Running
 
 __all__ = ["Node", "World"]
 
 
-class Node:
-    """One life of a node: from a start to a crash. A restart makes a new one with the same name and the same disk."""
-
-    __slots__ = ("barrier", "boot", "booting", "life", "listeners", "name", "processes", "waiting")
-
-    def __init__(self, name: str, life: int = 1):
-        self.name, self.life = name, life
-        self.barrier = -1.0
-        """Nothing of this life runs before that time: -1 at once, inf never again."""
-        self.listeners: dict[str, Callable[[Any], Any]] = {}
-        self.processes: dict[_Running, None] = {}
-        self.waiting: list[tuple[_Due, Later | None]] = []
-        """What came due during a pause, in order."""
-        self.boot: Callable[[], Any] | None = None
-        self.booting: Later | None = None
-        """The end of the process that `boot` returned."""
-
-    @property
-    def dead(self) -> bool:
-        return self.barrier == inf
-
-    def paused(self, now: float) -> bool:
-        return now < self.barrier < inf
-
-    def starting(self, port: str) -> bool:
-        """Does this life not listen there yet? One that never will is a mistake, and the first life is told so."""
-        under_way = self.booting is not None and not self.booting.done and not self.listeners
-        return port not in self.listeners and (self.life > 1 or under_way)
-
-
-class _Due:
-    """Something that the loop will run: on which node, caused by which entry.
-
-    `number` counts them. It decides in the one case in 2**53 that two are due at one time with one tie number.
-    """
-
-    __slots__ = ("cause", "node", "number")
-
-    def __lt__(self, other: _Due) -> bool:
-        return self.number < other.number
-
-
-class _Call(_Due):
-    """A call that is due once: the World's `Timer`."""
-
-    __slots__ = ("call",)
-
-    def __init__(self, number: int, node: Node, cause: int | None, call: Callable[[], Any]):
-        self.number, self.node, self.cause, self.call = number, node, cause, call
-
-    def cancel(self) -> None:
-        self.call = None
-
-
-class _Running(_Due):
-    """A process under way: the generator, and the Later that its end resolves."""
-
-    __slots__ = ("finished", "process", "send", "world")
-
-    def __init__(self, number: int, node: Node, cause: int | None, process: Process, world: World):
-        self.number, self.node, self.cause, self.world = number, node, cause, world
-        self.process, self.send = process, process.send
-        self.finished = Later()
-
-    def wake(self, later: Later) -> None:
-        """What it waited for has settled: its next step is due now."""
-        world = self.world
-        self.cause = world.history.cause
-        heappush(world._queue, (world._now, world._tie(), self, later))
-
-
-class World:
+class World(Lives, Messages):
     """An `Env` on a virtual clock.
 
     seed: any int; with the same seed, faults and program the history is the same, in every process.
@@ -133,7 +65,7 @@ class World:
         if not isinstance(faults, Faults | Plan | None):
             raise InvalidUse(f"{faults!r} says nothing about faults", next_step="give Faults(...), Plan([...]) or None")
         self.seed, self.name = seed, run
-        self.faults = faults if faults is not None else _NO_FAULTS
+        self.faults = faults if faults is not None else NO_FAULTS
         self.struck_by: list[Fault] = []
         """The faults that struck, oldest first. `World(seed, Plan(world.struck_by))` suffers the same."""
         self.reached: dict[str, int] = {}
@@ -153,7 +85,7 @@ class World:
         self._tie, self._number = Random(f"{seed}/order of ties").random, count()
         self._first = count(-(2**53))
         """Tie numbers for what comes before all else that is due then, in the order of asking."""
-        self._undead: list[_Running] = []
+        self._undead: list[Running] = []
         self._planned: list[Timer] = []
         """What the faults will do later; `calm` cancels it."""
         self._running = self._armed = False
@@ -190,11 +122,11 @@ class World:
                     if node.barrier < inf:
                         node.waiting.append((due, later))
                     continue
-                if due.__class__ is _Call and due.call is None:  # cancelled: it must not move the clock either
+                if due.__class__ is Call and due.call is None:  # cancelled: it must not move the clock either
                     continue
                 self._now, self._node, history.cause = now, node, due.cause
                 try:
-                    if due.__class__ is _Call:
+                    if due.__class__ is Call:
                         call, due.call = due.call, None
                         call()
                         continue
@@ -214,13 +146,13 @@ class World:
                     if not node.dead:
                         raise _stale(node) from None
                 except StopIteration as stop:
-                    if due.__class__ is _Call:
+                    if due.__class__ is Call:
                         raise
                     self._end(due, stop.value, None)
                 except Exception as error:
                     if node.dead:  # raised by dead code on its way out: nobody hears it
                         continue
-                    if due.__class__ is _Call or not due.finished._calls:
+                    if due.__class__ is Call or not due.finished._calls:
                         self._note_error(node, error)
                         raise
                     self._end(due, None, error)
@@ -237,18 +169,11 @@ class World:
 
     def _call_at(self, time: float, node: Node, call: Callable[[], Any], cause: int | None = None,
                  tie: float | None = None) -> Timer:
-        due = _Call(next(self._number), node, self.history.cause if cause is None else cause, call)
+        due = Call(next(self._number), node, self.history.cause if cause is None else cause, call)
         heappush(self._queue, (time, self._tie() if tie is None else tie, due, None))
         return due
 
-    def _plan(self, time: float, call: Callable[[], Any], cause: int | None = None) -> None:
-        """Call `call()` then, before all else that is due then, unless `calm` comes first.
-
-        Its tie number is not drawn: a plan with fewer faults must not shift the order of the rest.
-        """
-        self._planned.append(self._call_at(time, self._outside, call, cause, tie=next(self._first)))
-
-    def _end(self, running: _Running, value, error) -> None:
+    def _end(self, running: Running, value, error) -> None:
         running.node.processes.pop(running, None)
         if not running.node.dead:
             with suppress(Dead):  # what hears of the end may crash this very node
@@ -272,7 +197,7 @@ class World:
         self.alive()
         check_process(process)
         home = self._node if node is None else self.node(node)
-        running = _Running(next(self._number), home, self.history.cause, process, self)
+        running = Running(next(self._number), home, self.history.cause, process, self)
         if not home.dead:
             home.processes[running] = None
             heappush(self._queue, (self._now, self._tie(), running, None))
@@ -288,61 +213,6 @@ class World:
                 raise Dead
 
         return self.disk(node).mount(check)
-
-    def listen(self, node: str, handler: Callable[[Any], Any], port: str = "") -> None:
-        self.alive()
-        self.node(node).listeners[port] = handler
-
-    def send(self, node: str, message: Any, port: str = "") -> None:
-        here = self.alive()
-        if self._is_here(node):
-            self.act_as(self.node(node), lambda: self._receive(node, port, message))
-        else:
-            self.network.carry(here.name, node, describe(message), lambda: self._receive(node, port, message), port)
-
-    def ask(self, node: str, message: Any, port: str = "", timeout: float = 1.0) -> Later:
-        answer, asker = Later(), self.alive()
-        if self._is_here(node):
-            self.act_as(self.node(node), lambda: self._handle(answer, node, port, message))
-            if not answer.done:
-                self._set_deadline(answer, node, timeout)
-            return answer
-
-        def reply(done: Later):
-            self.point("handled")
-            label = done._value if type(done._value) is str else "ack"
-            if done._error is not None:
-                label = f"error: {steady(str(getattr(done._error, 'what', done._error)))}"
-
-            def arrive():
-                if not asker.dead:  # an answer to an earlier life finds nobody who asked
-                    answer._settle(done._value, done._error)
-
-            self.network.carry(node, asker.name, label, arrive)
-
-        def arrive():
-            self.point("received")
-            once = Later().then(reply)
-            self._handle(once, node, port, message)
-
-        self._set_deadline(answer, node, timeout)
-        self.network.carry(asker.name, node, describe(message), arrive, port)
-        return answer
-
-    def _set_deadline(self, answer: Later, node: str, timeout: float) -> None:
-        deadline = self.after(timeout, lambda: answer.fail(_no_answer(node, timeout)))
-        answer.then(lambda _: deadline.cancel())
-
-    def link(self, node: str, port: str = "", timeout: float = 1.0) -> Callable[[Any], Any]:
-        def reach(message):
-            self.alive()
-            if node == self._node.name:
-                return self._listener(node, port)(message)
-            return self.ask(node, message, port, timeout)
-
-        self.node(node)
-
-        return reach
 
     def random(self, name: str) -> Random:
         self.alive()
@@ -390,69 +260,6 @@ class World:
         self.node(node)
         return self._disks.setdefault(node, Disk())
 
-    def crash(self, node: str, *, power: bool = True, down: float | None = None, at: str = "") -> None:
-        """End this life of `node` now. `power`: the machine fails and unsynced bytes may vanish; without it only the
-        process is killed. After `down` seconds it restarts; None: it stays down until `restart` or `calm`.
-        Nothing happens if it is down already."""
-        self.alive()
-        victim = self._known(node)
-        if victim.dead or victim is self._outside:
-            return
-        due = None if down is None else self._now + check_delay(down)
-        own = victim is self._node
-        where = f"at point {at!r}" if at else ""
-        crashed = self.history.add("crash" if power else "kill", where, node=node)
-        if power and node in self._disks:
-            lost = self._disks[node].lose_power(self.random(f"power loss/{node}/{victim.life}"))
-            if lost:
-                self.history.add("lost", "unsynced bytes", lost, node=node, cause=crashed)
-        self._bury(victim)
-        if due is not None:
-            self._plan(due, lambda: self.nodes[node] is victim and self.restart(node), crashed)
-        if own:
-            raise Dead
-
-    def restart(self, node: str) -> None:
-        """Begin the next life of a crashed node. Nothing happens if it lives."""
-        self.alive()
-        last = self._known(node)
-        if not last.dead:
-            return
-        self.nodes[node] = life = Node(node, last.life + 1)
-        life.boot = last.boot
-        self.history.add("restart", f"life {life.life}", node=node)
-        if life.boot is None:
-            life.listeners = last.listeners
-        else:
-            self._start(life)
-
-    def pause(self, node: str, seconds: float) -> None:
-        """Freeze a node, as a long garbage collection does: nothing of it runs, and what arrives waits.
-
-        Afterwards all that waited runs at once, in the order in which it was due.
-        """
-        self.alive()
-        home, until = self._known(node), self._now + check_delay(seconds)
-        if not home.dead and home is not self._outside:
-            home.barrier = max(home.barrier, until)
-            self.history.add("pause", f"{seconds:.3f} s", seconds, node=node)
-            self._plan(home.barrier, lambda: self._thaw(home))
-
-    def calm(self) -> World:
-        """End the faults: no new ones, links healed, pauses over, crashed nodes back. Then run() drains."""
-        self.alive()
-        self.faults, self._armed = _NO_FAULTS, True
-        for timer in self._planned:
-            timer.cancel()
-        self.network.heal()
-        for name, node in list(self.nodes.items()):
-            if node.dead:
-                self.restart(name)
-            elif node.paused(self._now):
-                node.barrier = self._now
-                self._thaw(node)
-        return self
-
     def sometimes(self, name: str, condition: bool = True) -> None:
         """Note that something rare was reached: a test asserts that, over many seeds, each of them was."""
         self.alive()
@@ -495,7 +302,7 @@ class World:
 
     def hold(self, node: Node, call: Callable[[], Any]) -> None:
         """Call `call()` when the pause of `node` is over, or when it has crashed in it."""
-        node.waiting.append((_Call(next(self._number), self._outside, self.history.cause, call), None))
+        node.waiting.append((Call(next(self._number), self._outside, self.history.cause, call), None))
 
     def act_as(self, node: Node, call: Callable[[], Any], cause: int | None = None) -> None:
         """Call `call()` in a node's name. If that kills the node that runs now, `Dead` goes on to it."""
@@ -522,108 +329,9 @@ class World:
             self.struck_by.append(fault)
         return fault
 
-    # ------------------------------------------------------------------------------------------------- inside
-
-    def _arm(self) -> None:
-        """Set the clock for the faults that strike at an instant; once, when the nodes are known."""
-        if not self._armed:
-            self._armed = True
-            for fault in self.faults.instants(self.seed, sorted(name for name in self.nodes if name)):
-                self._plan(fault.at, lambda fault=fault: self._strike(fault))
-
-    def _strike(self, fault: Fault) -> None:
-        self.struck(fault)
-        if fault.kind == "cut":
-            source, _, target = fault.site.partition("→")
-            self.network.cut(source, target)
-            self._plan(self._now + fault.seconds, lambda: self.network.heal(source, target))
-        elif fault.kind == "pause":
-            self.pause(fault.site, fault.seconds)
-        else:
-            self.crash(fault.site, power=fault.kind == "crash", down=fault.seconds)
-
-    def _start(self, node: Node) -> None:
-        def boot():
-            process = node.boot()
-            if isinstance(process, GeneratorType):
-                node.booting = self.spawn(process)
-
-        self.act_as(node, boot)
-
-    def _bury(self, victim: Node) -> None:
-        """Close what this life was running. Its `finally` blocks run, but every door they try raises Dead.
-
-        A generator that does not close, because it is running or yields again and again, is kept: were it collected
-        as garbage later, its last words would be spoken in the name of whoever runs then.
-        """
-        victim.barrier = inf
-        before, self._node = self._node, victim
-        for running in list(victim.processes):
-            for _ in range(100):
-                with suppress(Dead, Exception):
-                    running.process.close()
-                if running.process.gi_frame is None or running.process.gi_running:
-                    break
-            if running.process.gi_frame is not None:
-                self._undead.append(running)
-        victim.processes.clear()
-        self._node = before
-        self._release(victim)
-
-    def _thaw(self, node: Node) -> None:
-        """End a pause, unless a longer one has begun since, or a crash."""
-        if 0 <= node.barrier <= self._now:
-            node.barrier = -1.0
-            self.history.add("resume", "", node=node.name)
-            self._release(node)
-
-    def _release(self, node: Node) -> None:
-        waiting, node.waiting = node.waiting, []
-        for due, later in waiting:
-            heappush(self._queue, (self._now, next(self._first), due, later))
-
-    def _known(self, name: str) -> Node:
-        if name not in self.nodes:
-            raise InvalidUse(f"there is no node {name!r}", why="no process runs there and nothing listens there",
-                             next_step=f"the nodes are {', '.join(sorted(filter(None, self.nodes))) or 'none yet'}")
-        return self.nodes[name]
-
-    def _is_here(self, node: str) -> bool:
-        """Is the way there a direct call? On the same node, and for you, the experimenter, everywhere."""
-        return node == self._node.name or (self._node is self._outside and not self.node(node).dead)
-
-    def _listener(self, node: str, port: str) -> Callable[[Any], Any]:
-        handler = self.node(node).listeners.get(port)
-        if handler is None:
-            raise Unreachable(f"nothing listens at {node!r}, port {port!r}", node=node, port=port,
-                              next_step="call world.listen(node, handler, port) before the first message")
-        return handler
-
-    def _receive(self, node: str, port: str, message: Any) -> None:
-        result = self._listener(node, port)(message)
-        if isinstance(result, GeneratorType):
-            self.spawn(result)
-
-    def _handle(self, answer: Later, node: str, port: str, message: Any) -> None:
-        """Settle `answer` with what the listener makes of `message`; its error is the answer, too."""
-        try:
-            result = self._listener(node, port)(message)
-        except Exception as error:
-            answer.fail(error)
-        else:
-            settle_answer(self, answer, result)
-
-
-_NO_FAULTS = Plan()
-
 
 def _stale(node: Node) -> InvalidUse:
     return InvalidUse(f"code of {node.name!r} used a file that was opened in an earlier life",
                       why="the node has crashed since, and a crash closes its files",
                       next_step="open files in the boot function: world.node(name, boot)")
 
-
-def _no_answer(node: str, timeout: float) -> EvlabError:
-    return Timeout(f"no answer from {node} in {timeout:g} s",
-                   why="the request may be lost, or only its answer: the outcome is unknown",
-                   next_step="ask again, and make the other side safe to ask twice", node=node, seconds=timeout)
