@@ -25,6 +25,8 @@ from types import GeneratorType
 from typing import Any, Protocol
 
 from evlab.errors import InvalidUse, Timeout, Unreachable
+from evlab.files import DiskFiles, File, Files, check_size, check_span
+from evlab.later import Dead, Later, Signal, Timer
 
 __all__ = ["LONGEST", "Dead", "DiskFiles", "Env", "File", "Files", "Later", "Process", "Real", "Signal", "Timer",
            "ambient", "check_delay", "check_process", "check_size", "check_span", "run", "settle_answer",
@@ -34,139 +36,6 @@ Process = Generator[Any, Any, Any]
 
 LONGEST = 1e9
 """The longest delay, in seconds: 31 years. A larger one is a mistake, and an infinite one would stop the clock."""
-
-
-class Dead(BaseException):
-    """Raised inside code whose node has crashed. A BaseException, so that `except Exception` cannot survive it."""
-
-
-class Later:
-    """The outcome of a call that may need time: open at first, then done with a value or failed with an error.
-
-    1. It settles once; a second `resolve` or `fail` is ignored, as a late answer is.
-    2. `value` raises the error if it failed, and `InvalidUse` if it is still open.
-    3. A process waits for it with `yield later`; a callback is told with `later.then(call)`.
-    """
-
-    __slots__ = ("_calls", "_error", "_settled", "_value")
-
-    def __init__(self):
-        self._settled = False
-        self._value = self._error = None
-        self._calls: list[Callable[[Later], None]] = []
-
-    @classmethod
-    def of(cls, value=None) -> Later:
-        """A Later that is already done: what a call returns when all was local."""
-        later = cls()
-        later._settled, later._value = True, value
-        return later
-
-    @property
-    def done(self) -> bool:
-        return self._settled
-
-    @property
-    def error(self) -> BaseException | None:
-        return self._error
-
-    @property
-    def value(self):
-        if not self._settled:
-            raise InvalidUse("this Later is still open", why="its answer has not arrived",
-                             next_step="write `value = yield later` in a process, or call world.run() first")
-        if self._error is not None:
-            raise self._error
-        return self._value
-
-    def resolve(self, value=None) -> None:
-        self._settle(value, None)
-
-    def fail(self, error: BaseException) -> None:
-        self._settle(None, error)
-
-    def then(self, call: Callable[[Later], None]) -> Later:
-        """Call `call(self)` when settled: at once if it is settled already."""
-        if self._settled:
-            call(self)
-        else:
-            self._calls.append(call)
-        return self
-
-    def _settle(self, value, error) -> None:
-        if self._settled:
-            return
-        self._settled, self._value, self._error = True, value, error
-        calls, self._calls = self._calls, []
-        for call in calls:
-            call(self)
-
-    def __repr__(self) -> str:
-        if not self._settled:
-            return "Later(open)"
-        return f"Later(failed: {self._error})" if self._error is not None else f"Later(done: {self._value!r})"
-
-
-class Signal:
-    """Something that happens again and again: `yield signal` waits for the next time it fires.
-
-    Between a look ("is there anything for me?") and the `yield` no other process runs, so no firing is missed.
-    """
-
-    __slots__ = ("_waiting",)
-
-    def __init__(self):
-        self._waiting: list[Later] = []
-
-    def fire(self, value=None) -> None:
-        waiting, self._waiting = self._waiting, []
-        for later in waiting:
-            later.resolve(value)
-
-    def next(self) -> Later:
-        """A Later for the next firing."""
-        later = Later()
-        self._waiting.append(later)
-        return later
-
-
-class Timer:
-    """A call that is due later. `cancel()` makes it never happen; cancelling twice, or too late, does nothing."""
-
-    __slots__ = ("call",)
-
-    def __init__(self, call: Callable[[], Any]):
-        self.call: Callable[[], Any] | None = call
-
-    def cancel(self) -> None:
-        self.call = None
-
-
-class File(Protocol):
-    """An open file. `append` and `truncate` are in the operating system's hands until `sync` returns.
-
-    `read` beyond the end gives what there is, possibly nothing. `truncate` only shortens: `InvalidUse` for a size
-    that the file does not have. A closed file raises `ValueError`, as Python's own do.
-    """
-
-    def read(self, start: int = 0, length: int | None = None) -> bytes: ...
-    def append(self, data: bytes) -> None: ...
-    def truncate(self, size: int) -> None: ...
-    def sync(self) -> None: ...
-    def size(self) -> int: ...
-    def close(self) -> None: ...
-
-
-class Files(Protocol):
-    """A folder of one node: the few verbs that a store or a log needs.
-
-    `open` makes the file if it is new; `rename` replaces; a name that is not there raises `FileNotFoundError`.
-    """
-
-    def open(self, name: str) -> File: ...
-    def rename(self, old: str, new: str) -> None: ...
-    def remove(self, name: str) -> None: ...
-    def list(self) -> list[str]: ...
 
 
 class Env(Protocol):
@@ -344,75 +213,6 @@ def run(process: Process, env: Real | None = None):
     return finished.value
 
 
-class DiskFiles:
-    """`Files` on a real folder, made when first needed. `sync` is fsync; new names are synced with the folder."""
-
-    def __init__(self, folder: pathlib.Path):
-        self.folder = pathlib.Path(folder)
-
-    def open(self, name: str) -> _DiskFile:
-        missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
-        self.folder.mkdir(parents=True, exist_ok=True)
-        for folder in missing:
-            _sync_folder(folder.parent)
-        path = self.folder / name
-        new = not path.exists()
-        opened = _DiskFile(path)
-        if new:
-            _sync_folder(self.folder)
-        return opened
-
-    def rename(self, old: str, new: str) -> None:
-        os.replace(self.folder / old, self.folder / new)
-        _sync_folder(self.folder)
-
-    def remove(self, name: str) -> None:
-        os.remove(self.folder / name)
-        _sync_folder(self.folder)
-
-    def list(self) -> list[str]:
-        return sorted(os.listdir(self.folder)) if self.folder.exists() else []
-
-
-def _sync_folder(folder: pathlib.Path) -> None:
-    """Make the names in a folder durable: the fsync of a file does not cover its name."""
-    if os.name == "nt":  # Windows cannot open a folder, and its file system journals names by itself
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-class _DiskFile:
-    def __init__(self, path: pathlib.Path):
-        self._file = open(path, "a+b", buffering=0)  # noqa: SIM115 - closed by close()
-
-    def read(self, start: int = 0, length: int | None = None) -> bytes:
-        check_span(start, length)
-        self._file.seek(start)
-        return self._file.read() if length is None else self._file.read(length)
-
-    def append(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[self._file.write(view):]
-
-    def truncate(self, size: int) -> None:
-        check_size(size, self.size())
-        self._file.truncate(size)
-
-    def sync(self) -> None:
-        os.fsync(self._file.fileno())
-
-    def size(self) -> int:
-        return os.fstat(self._file.fileno()).st_size
-
-    def close(self) -> None:
-        self._file.close()
-
-
 # ------------------------------------------------------------------------------------- shared by both drivers
 
 
@@ -456,19 +256,6 @@ def check_process(process: Process) -> None:
     if not isinstance(process, GeneratorType):
         hint = "call it: spawn(work(), ...)" if callable(process) else "write a function that yields, and call it"
         raise InvalidUse(f"a {type(process).__name__} is not a running generator", next_step=hint)
-
-
-def check_span(start: int, length: int | None) -> None:
-    """Raise `InvalidUse` for a stretch of a file that begins before its start, or is shorter than nothing."""
-    if start < 0 or (length is not None and length < 0):
-        raise InvalidUse(f"cannot read {length} bytes from byte {start}", next_step="give numbers of 0 or more")
-
-
-def check_size(size: int, now: int) -> None:
-    """Raise `InvalidUse` for a size to which a file of `now` bytes cannot be cut back."""
-    if not 0 <= size <= now:
-        raise InvalidUse(f"cannot truncate a file of {now} bytes to {size}", why="truncate cuts off, it never fills up",
-                         next_step=f"give a size from 0 to {now}")
 
 
 def settle_answer(env: Env, answer: Later, result) -> None:

@@ -1,0 +1,120 @@
+"""The few verbs that a store or a log needs of a disk, and the real disk behind them."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+from typing import Protocol
+
+from evlab.errors import InvalidUse
+
+__all__ = ["DiskFiles", "File", "Files", "check_size", "check_span"]
+
+
+class File(Protocol):
+    """An open file. `append` and `truncate` are in the operating system's hands until `sync` returns.
+
+    `read` beyond the end gives what there is, possibly nothing. `truncate` only shortens: `InvalidUse` for a size
+    that the file does not have. A closed file raises `ValueError`, as Python's own do.
+    """
+
+    def read(self, start: int = 0, length: int | None = None) -> bytes: ...
+    def append(self, data: bytes) -> None: ...
+    def truncate(self, size: int) -> None: ...
+    def sync(self) -> None: ...
+    def size(self) -> int: ...
+    def close(self) -> None: ...
+
+
+class Files(Protocol):
+    """A folder of one node: the few verbs that a store or a log needs.
+
+    `open` makes the file if it is new; `rename` replaces; a name that is not there raises `FileNotFoundError`.
+    """
+
+    def open(self, name: str) -> File: ...
+    def rename(self, old: str, new: str) -> None: ...
+    def remove(self, name: str) -> None: ...
+    def list(self) -> list[str]: ...
+
+
+class DiskFiles:
+    """`Files` on a real folder, made when first needed. `sync` is fsync; new names are synced with the folder."""
+
+    def __init__(self, folder: pathlib.Path):
+        self.folder = pathlib.Path(folder)
+
+    def open(self, name: str) -> _DiskFile:
+        missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for folder in missing:
+            _sync_folder(folder.parent)
+        path = self.folder / name
+        new = not path.exists()
+        opened = _DiskFile(path)
+        if new:
+            _sync_folder(self.folder)
+        return opened
+
+    def rename(self, old: str, new: str) -> None:
+        os.replace(self.folder / old, self.folder / new)
+        _sync_folder(self.folder)
+
+    def remove(self, name: str) -> None:
+        os.remove(self.folder / name)
+        _sync_folder(self.folder)
+
+    def list(self) -> list[str]:
+        return sorted(os.listdir(self.folder)) if self.folder.exists() else []
+
+
+def _sync_folder(folder: pathlib.Path) -> None:
+    """Make the names in a folder durable: the fsync of a file does not cover its name."""
+    if os.name == "nt":  # Windows cannot open a folder, and its file system journals names by itself
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+class _DiskFile:
+    def __init__(self, path: pathlib.Path):
+        self._file = open(path, "a+b", buffering=0)  # noqa: SIM115 - closed by close()
+
+    def read(self, start: int = 0, length: int | None = None) -> bytes:
+        check_span(start, length)
+        self._file.seek(start)
+        return self._file.read() if length is None else self._file.read(length)
+
+    def append(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view):]
+
+    def truncate(self, size: int) -> None:
+        check_size(size, self.size())
+        self._file.truncate(size)
+
+    def sync(self) -> None:
+        os.fsync(self._file.fileno())
+
+    def size(self) -> int:
+        return os.fstat(self._file.fileno()).st_size
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def check_span(start: int, length: int | None) -> None:
+    """Raise `InvalidUse` for a stretch of a file that begins before its start, or is shorter than nothing."""
+    if start < 0 or (length is not None and length < 0):
+        raise InvalidUse(f"cannot read {length} bytes from byte {start}", next_step="give numbers of 0 or more")
+
+
+def check_size(size: int, now: int) -> None:
+    """Raise `InvalidUse` for a size to which a file of `now` bytes cannot be cut back."""
+    if not 0 <= size <= now:
+        raise InvalidUse(f"cannot truncate a file of {now} bytes to {size}", why="truncate cuts off, it never fills up",
+                         next_step=f"give a size from 0 to {now}")
