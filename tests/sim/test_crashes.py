@@ -41,6 +41,23 @@ def test_a_crash_ends_processes_and_drops_timers(power):
     assert kinds(world) == [("crash" if power else "kill", "shop")]
 
 
+def test_the_last_words_of_a_process_are_spoken_at_the_crash_and_reach_no_one():
+    world, spoken = World(), []
+
+    def process():
+        try:
+            yield 100
+        finally:
+            spoken.append(world.now())
+            world.note("never heard")
+            spoken.append("never reached")
+
+    world.spawn(process(), "shop")
+    world.after(2, lambda: world.crash("shop"))
+    world.run(until=2)
+    assert spoken == [2.0] and kinds(world) == [("crash", "shop")]
+
+
 def test_other_nodes_live_on():
     world, done = World(), []
 

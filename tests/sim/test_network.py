@@ -93,6 +93,14 @@ def test_the_next_messages_are_lost_on_request():
     assert [e.value for e in world.history if e.kind == "drop"] == ["lost on the way"] * 2
 
 
+def test_one_message_is_lost_if_no_number_is_given():
+    world = World()
+    got = send_numbers(world, 3)
+    world.network.drop("shop", "email")
+    world.run()
+    assert numbers(got) == [1, 2]
+
+
 @pytest.mark.parametrize("count", [-1, 1.5, None])
 def test_a_number_of_messages_to_lose_is_a_whole_number(count):
     with pytest.raises(InvalidUse):

@@ -11,7 +11,7 @@ from evlab import Timeout, World
 from evlab.env import Dead
 from evlab.errors import InvalidUse
 from evlab.sim import Anomaly, Fault, Faults, Plan, check, search, shrink, sweep
-from evlab.sim.search import line_of, story
+from evlab.sim.story import line_of, story
 
 
 def retrying(world, orders=5, allow=()):

@@ -516,6 +516,7 @@ const MAKE = {
     let known = null;
     made.update = (now, latest) => {
       input.maxLength = now.limit;
+      input.size = now.limit > 60 ? 22 : 11;
       input.placeholder = now.placeholder;
       // What is being typed stays, unless Python itself has changed the value.
       if (latest && (now.value !== known || document.activeElement !== input)) input.value = now.value;
