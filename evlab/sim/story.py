@@ -41,8 +41,8 @@ def story(history: History, anomaly: Anomaly, *, every_fault: bool = False) -> l
     if anomaly.name in NEVER and value is not None:
         told = [e.number for e in history.entries[origin:] if e.kind == "send" and _mentions(e.what, value)]
         wanted.update(told[:2] + told[-2:])
-    wanted = _with_causes(history, wanted, origin, about, value)
-    return [history[number] for number in sorted(_endings(history, wanted, end))]
+    wanted = _endings(history, _with_causes(history, wanted, origin, about, value), end)
+    return [history[number] for number in sorted(wanted - _vain_retries(history, wanted, proof))]
 
 
 _MESSAGE_FAULTS = frozenset(("drop", "duplicate", "delay"))
@@ -138,6 +138,22 @@ def _endings(history: History, wanted: set[int], end: int) -> set[int]:
         elif entry.kind in ("deliver", "drop") and entry.pair in wanted:
             more.add(entry.number)
     return wanted | more
+
+
+def _vain_retries(history: History, wanted: set[int], proof: set[int]) -> set[int]:
+    """Messages that were lost for the same reason as one like them before: the first one tells it all."""
+    ends: dict[int, list[Entry]] = {}
+    for number in sorted(wanted):
+        if history[number].kind in ("deliver", "drop", "delay", "duplicate"):
+            ends.setdefault(history[number].pair, []).append(history[number])
+    known, vain = set(), set()
+    for send, entries in sorted(ends.items()):
+        same = (history[send].node, history[send].peer, history[send].what, entries[0].value)
+        if len(entries) == 1 and entries[0].kind == "drop" and not _is_fault(entries[0]):
+            if same in known and send not in proof:
+                vain |= {send, entries[0].number}
+            known.add(same)
+    return vain
 
 
 _BACK = {"crash": "restart", "kill": "restart", "cut": "heal", "pause": "resume"}

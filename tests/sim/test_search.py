@@ -283,6 +283,21 @@ def test_what_went_down_is_shown_to_come_back():
     assert shown == set(back)
 
 
+def test_of_many_vain_retries_the_story_tells_one():
+    def scenario(world):
+        world.listen("email", lambda order: world.history.did("receive", order))
+        world.spawn(shop(world, 1), "shop")
+        world.run()
+        return check(world.history)
+
+    plan = Plan([Fault("crash", "email@handled", 1, 5.0)])
+    failure = search(scenario, [1], plan)
+    assert sum(entry.kind == "drop" for entry in failure.history) > 5
+    assert [entry.kind for entry in failure.story] == [
+        "invoke", "send", "deliver", "invoke", "ok", "crash", "send", "drop", "restart", "send", "deliver", "invoke",
+        "ok", "ok"]
+
+
 def test_a_story_of_nothing_is_empty():
     world = World()
     assert story(world.history, Anomaly("lost", "x")) == []

@@ -171,16 +171,14 @@ class Card {
       made.control = control;
       made.update(control, latest);
       made.described.textContent = [control.help, control.blocked].filter(Boolean).join(" ");
-      const group = this.group(control.group);
-      const place = places.get(group) || 0;
+      const { row } = this.group(control.group);
+      const place = places.get(row) || 0;
       // Moving a node drops its focus, so only what stands elsewhere is moved.
-      if (group.box.children[place + group.skip] !== made.node) {
-        group.box.insertBefore(made.node, group.box.children[place + group.skip] || null);
-      }
-      places.set(group, place + 1);
+      if (row.children[place] !== made.node) row.insertBefore(made.node, row.children[place] || null);
+      places.set(row, place + 1);
     }
     for (const [name, group] of this.groups) {
-      if (places.has(group)) continue;
+      if (places.has(group.row)) continue;
       group.box.remove();
       this.groups.delete(name);
     }
@@ -189,16 +187,18 @@ class Card {
 
   group(name) {
     if (!this.groups.has(name)) {
-      const box = element("div", "evlab-group");
+      const box = element("div");
+      const row = element("div", "evlab-group");
       if (name) {
-        const label = element("span", "evlab-group-name", name);
+        const label = element("div", "evlab-group-name", name);
         label.id = `${this.id}-group-${this.groups.size}`;
         box.setAttribute("role", "group");
         box.setAttribute("aria-labelledby", label.id);
         box.append(label);
       }
+      box.append(row);
       this.tools.insertBefore(box, this.help);
-      this.groups.set(name, { box, skip: name ? 1 : 0 });
+      this.groups.set(name, { box, row });
     }
     return this.groups.get(name);
   }
