@@ -82,9 +82,11 @@ class History:
     def invoke(self, what: str, value=None, *, node: str | None = None) -> Operation:
         """Record that an operation begins, on the node that runs now unless `node` names another.
 
-        What the node does next counts as caused by it.
+        What the node does next counts as caused by it; what is told in another node's name causes nothing here.
         """
-        number = self.cause = self.add("invoke", what, value, node=node)
+        number = self.add("invoke", what, value, node=node)
+        if node is None or node == self._here():
+            self.cause = number
         return Operation(self, number, self.entries[number].node, what)
 
     def did(self, what: str, value=None, *, node: str | None = None) -> None:

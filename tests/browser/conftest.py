@@ -99,7 +99,8 @@ class Lab:
         while not self._has_kernel():
             assert time.monotonic() < deadline, "no kernel came up"
             self.page.wait_for_timeout(100)
-        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=timeout * 1000)
+        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(
+            timeout=timeout * 1000, state="attached")  # on a narrow page it hides behind a menu
         self.page.wait_for_timeout(300)  # a key that comes before the page has wired the kernel is lost
 
     def run_all(self, timeout: float = 60) -> None:

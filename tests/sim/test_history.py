@@ -43,6 +43,22 @@ def test_what_follows_an_operation_is_caused_by_it():
     assert [e.cause for e in history] == [None, 0, 0, 0] and other.number == 3
 
 
+def test_what_is_told_in_another_nodes_name_causes_nothing_here():
+    world = World()
+
+    def worker():
+        yield 0
+        world.history.did("receive", 1, node="workers")
+        world.note("goes on")
+        world.history.did("receive", 2)
+        world.note("caused by that")
+
+    world.spawn(worker(), "worker-1")
+    world.run()
+    causes = {entry.what: entry.cause for entry in world.history}
+    assert causes["goes on"] is None and world.history[causes["caused by that"]].value == 2
+
+
 def test_digests_tell_histories_apart():
     def made(*entries, node="shop"):
         history = History()

@@ -3,6 +3,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const WAIT = 400; // ms without an answer before the card says that Python is busy
+const LONG = 4000; // ms without an answer before the card says what to do about it
 const DRAG = 120; // ms between two values of a slider that reports while it moves
 
 function element(tag, classes = "", text = "") {
@@ -102,6 +103,7 @@ class Card {
       this.waiting = setTimeout(() => {
         this.root.setAttribute("aria-busy", "true");
         this.setRun("waiting for Python\u2026");
+        this.waiting = setTimeout(() => this.say("No answer yet. If no cell is running, run this one again."), LONG);
       }, WAIT);
     }
   }

@@ -79,7 +79,7 @@ class Card {
     this.sent += 1;
     this.model.send({ action: "answer", value, n: this.sent });
     clearTimeout(this.waiting);
-    this.waiting = setTimeout(() => setWords(this.status, "Waiting for Python. It answers when the running cell ends."), WAIT);
+    this.waiting = setTimeout(() => setWords(this.status, "Waiting for Python. If no cell is running, run this one again."), WAIT);
   }
 
   show(view) {
