@@ -9,9 +9,11 @@ from __future__ import annotations
 import linecache
 import os
 import traceback
+from collections.abc import Iterator
+from types import TracebackType
 
 __all__ = ["EvlabError", "InvalidEvent", "InvalidPattern", "InvalidUse", "Timeout", "Unreachable", "WouldBlock",
-           "learner_lines"]
+           "learner_lines", "learner_traceback"]
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
@@ -69,6 +71,25 @@ class Unreachable(EvlabError):
 
 class WouldBlock(EvlabError):
     """A call asked to wait on the real clock while a simulation runs, where time moves only between yields."""
+
+
+def learner_traceback(error: BaseException) -> TracebackType | None:
+    """The traceback of `error` without evlab's own frames: raised with it, an error shows the learner's lines first.
+
+    The whole traceback comes back if no frame of the learner's is in it: then the fault is evlab's.
+    """
+    every = list(_frames(error.__traceback__))
+    frames = [frame for frame in every if not frame.tb_frame.f_code.co_filename.startswith(_HERE)]
+    shorter = None
+    for frame in reversed(frames):
+        shorter = TracebackType(shorter, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+    return shorter or error.__traceback__
+
+
+def _frames(traceback: TracebackType | None) -> Iterator[TracebackType]:
+    while traceback is not None:
+        yield traceback
+        traceback = traceback.tb_next
 
 
 def learner_lines(error: BaseException) -> list[tuple[str, str]]:

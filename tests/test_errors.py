@@ -42,7 +42,7 @@ def test_only_a_timeout_is_worth_another_try():
 
 def test_every_error_is_an_evlab_error():
     for name in errors.__all__:
-        if name != "learner_lines":
+        if not name.startswith("learner_"):
             assert issubclass(getattr(errors, name), EvlabError)
 
 
@@ -88,3 +88,27 @@ def test_the_line_of_a_wrong_yield_is_shown():
               "world.spawn(work(), 'shop')\nworld.run()\n")
     error = caught(run_as, "/tmp/ipykernel_77/98.py", source)
     assert learner_lines(error)[-1] == ("your cell, line 4", "yield 'soon'")
+
+
+def test_an_error_in_a_handler_shows_the_handlers_line_and_one_line_of_the_simulator():
+    import traceback
+
+    from evlab import World
+
+    world = World(1)
+
+    def handle(message):
+        raise ValueError("the learner's own mistake")
+
+    def shop():
+        world.send("email", "order-1042")
+        yield 1
+
+    world.listen("email", handle)
+    world.spawn(shop(), "shop")
+    try:
+        world.run()
+    except ValueError as error:
+        shown = [(frame.name, frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+    assert [name for name, _ in shown] == [
+        "test_an_error_in_a_handler_shows_the_handlers_line_and_one_line_of_the_simulator", "run", "handle"]

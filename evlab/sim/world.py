@@ -35,7 +35,7 @@ from evlab.env import (
     subscribe_to,
     uuid7,
 )
-from evlab.errors import InvalidUse
+from evlab.errors import InvalidUse, learner_traceback
 from evlab.sim.disk import Disk, DiskView
 from evlab.sim.faults import Fault, Faults, Plan, unit
 from evlab.sim.history import History
@@ -154,7 +154,7 @@ class World(Lives, Messages):
                         continue
                     if due.__class__ is Call or not due.finished._calls:
                         self._note_error(node, error)
-                        raise
+                        raise error.with_traceback(learner_traceback(error))  # noqa: B904 - the same error, shown shorter
                     self._end(due, None, error)
             else:
                 if queue and queue[0][0] <= end:
