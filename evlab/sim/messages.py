@@ -1,4 +1,11 @@
-"""How nodes of a World talk: listen, send, ask, and the link that is a direct call where it can be."""
+"""How nodes of a World talk: listen, send, ask, and the link that is a direct call where it can be.
+
+1. A message travels as the object it is, not as a copy. Whoever changes it after sending changes it in flight: send
+   what is sealed, such as an `Event`.
+2. You, outside of every node, talk directly and suffer no fault; so does a process that was spawned without a node.
+3. `ask` passes two crash points at the other side: "received" before the work, "handled" before the answer. `send`
+   passes none, for nobody waits for it.
+"""
 
 from __future__ import annotations
 
