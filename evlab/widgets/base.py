@@ -148,7 +148,9 @@ class Playground(Live):
         """Do what was pressed and show the outcome; a failure is shown, never raised."""
         try:
             if action == "_export":
-                self.send({"run": json.dumps(self.export()), "n": n, "call": f"{type(self).__name__}.replay(...)"})
+                # a raw string, since JSON's own backslashes must reach the parser
+                call = f"{type(self).__name__}.replay(r'''...''')"
+                self.send({"run": json.dumps(self.export()), "n": n, "call": call})
                 return
             if action == "_reset":
                 self._restart()

@@ -26,6 +26,8 @@ RETRY = Retry(attempts=3, first=0.5, jitter=False)
 SLOW = 0.7
 STEP = 0.5
 """Virtual seconds that pass after each click."""
+BUS_HALF = 42
+"""Half the width of the bus in the picture, in px."""
 ROWS = 6
 """Events that the table shows."""
 
@@ -185,7 +187,8 @@ class BusPlayground(Playground):
         flights = [Flight(places["shop"], places["bus"], 0, 350, self.last.key)]
         for name in matched:
             lost = self.readers[name]["state"] == "crashed" or self._first_message_lost(name)
-            flights.append(Flight(places["bus"], places[name], 380, 500, lost=lost))
+            out = (places["bus"][0] + BUS_HALF, places[name][1])  # along the arrow, from the edge of the bus
+            flights.append(Flight(out, places[name], 380, 500, lost=lost))
         return flights
 
     def _first_message_lost(self, name: str) -> bool:

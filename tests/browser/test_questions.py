@@ -348,6 +348,7 @@ def test_a_copied_run_replays_to_the_same_state(lab, toy):
     text = card.locator("textarea")
     text.wait_for()
     run = text.input_value()
+    assert "Toy.replay(r'''...''')" in card.inner_text()
     assert json.loads(run)["actions"] == [["order", None], ["place", "stock"]]
     assert lab.page.evaluate("document.activeElement.selectionEnd") == len(run)
     (lab.root / "run.json").write_text(run, encoding="utf-8")

@@ -181,6 +181,15 @@ def test_a_replayed_run_ends_in_the_same_state(seed, actions):
     assert again.view["problem"] == ""
 
 
+def test_a_copied_run_pastes_into_the_call_that_replays_it():
+    shop = Shop().do("said", 'a "quoted" \\ word')
+    sent = []
+    shop.send = sent.append
+    shop.heard("_export", None, 4)
+    call = sent[0]["call"].replace("...", sent[0]["run"])
+    assert eval(call, {"Shop": Shop}).digest() == shop.digest() and sent[0]["n"] == 4
+
+
 def test_an_exported_run_is_plain_and_complete():
     assert Shop(seed=3).do("rate", 2).export() == {
         "playground": "shop", "version": 1, "seed": 3, "actions": [["rate", 2]],

@@ -331,7 +331,7 @@ class Card {
       await navigator.clipboard.writeText(run);
       copied = true;
     } catch { /* the browser does not allow it: the text is selected, and the learner copies it */ }
-    setText(this.copyHelp, `${copied ? "Copied." : "Selected: copy it with Ctrl+C."} Paste it, in triple quotes, for the dots of ${call}.`);
+    setText(this.copyHelp, `${copied ? "Copied." : "Selected: copy it with Ctrl+C."} Paste it in place of the dots: ${call}`);
   }
 
   closeCopy(focus = true) {
