@@ -29,7 +29,7 @@ from evlab.files import DiskFiles, File, Files, check_size, check_span
 from evlab.later import Dead, Later, Signal, Timer
 
 __all__ = ["LONGEST", "Dead", "DiskFiles", "Env", "File", "Files", "Later", "Process", "Real", "Signal", "Timer",
-           "ambient", "check_delay", "check_process", "check_size", "check_span", "run", "settle_answer",
+           "ambient", "check_delay", "check_process", "check_size", "check_span", "no_answer", "run", "settle_answer",
            "subscribe_to", "uuid7"]
 
 Process = Generator[Any, Any, Any]
@@ -129,7 +129,7 @@ class Real:
         except Exception as error:  # the answer of a handler that fails is its error
             answer.fail(error)
         if not answer.done:
-            deadline = self.after(timeout, lambda: answer.fail(_no_answer(node, timeout)))
+            deadline = self.after(timeout, lambda: answer.fail(no_answer(node, timeout)))
             answer.then(lambda _: deadline.cancel())
         return answer
 
@@ -276,7 +276,8 @@ def uuid7(milliseconds: int, bits: int) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _no_answer(node: Hashable, timeout: float) -> Timeout:
+def no_answer(node: Hashable, timeout: float) -> Timeout:
+    """The error for a question that nobody answered in `timeout` seconds."""
     return Timeout(f"no answer from {node} in {timeout:g} s",
                    why="the request may be lost, or only its answer: the outcome is unknown",
                    next_step="ask again, and make the other side safe to ask twice", node=node, seconds=timeout)

@@ -127,7 +127,8 @@ def checkout(tmp_path):
 
     def make(*arguments, fail="", python=str(fake)):
         calls.write_text("")
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+        of_make = ("MAKE", "MFLAGS", "ARGS", "NAMES")  # of the make that runs these tests
+        environment = {name: value for name, value in os.environ.items() if not name.startswith(of_make)}
         process = subprocess.run(["make", *arguments, f"PYTHON={python}"], cwd=folder, capture_output=True, text=True,
                                  env=environment | {"CALLS": str(calls), "FAIL": fail}, stdin=subprocess.DEVNULL)
         return process, [line for line in calls.read_text().splitlines() if "print(" not in line and line != "-c "]

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from evlab.errors import InvalidUse
+from evlab.widgets.card import being_saved as saved_mode
 
 __all__ = ["Fact", "Progress", "Tally", "home_folder", "saved_mode"]
 
@@ -46,11 +47,6 @@ class Tally(NamedTuple):
 
     made: int
     right: int
-
-
-def saved_mode() -> bool:
-    """Whether a notebook is being saved or replayed for comparison (EVLAB_SAVED=1): no learner is present."""
-    return os.environ.get("EVLAB_SAVED") == "1"
 
 
 def home_folder() -> pathlib.Path:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from types import GeneratorType
 from typing import Any
 
-from evlab.env import Later, settle_answer
-from evlab.errors import EvlabError, Timeout, Unreachable
+from evlab.env import Later, no_answer, settle_answer
+from evlab.errors import Unreachable
 from evlab.sim.history import describe, steady
 
 __all__ = ["Messages"]
@@ -75,7 +75,7 @@ class Messages:
         return reach
 
     def _set_deadline(self, answer: Later, node: str, timeout: float) -> None:
-        deadline = self.after(timeout, lambda: answer.fail(_no_answer(node, timeout)))
+        deadline = self.after(timeout, lambda: answer.fail(no_answer(node, timeout)))
         answer.then(lambda _: deadline.cancel())
 
     def _is_here(self, node: str) -> bool:
@@ -102,9 +102,3 @@ class Messages:
             answer.fail(error)
         else:
             settle_answer(self, answer, result)
-
-
-def _no_answer(node: str, timeout: float) -> EvlabError:
-    return Timeout(f"no answer from {node} in {timeout:g} s",
-                   why="the request may be lost, or only its answer: the outcome is unknown",
-                   next_step="ask again, and make the other side safe to ask twice", node=node, seconds=timeout)

@@ -34,6 +34,18 @@ PROMPTS = "[...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')].m
 ONE_RUN = f"([number, before]) => /\\[\\d+\\]/.test({PROMPTS}[number]) && {PROMPTS}[number] !== before"
 """A cell that has run bears a number, and a new one each time."""
 
+REDRAW = """(card, words) => new Promise((done) => {
+    const button = [...card.querySelectorAll('button')].find((one) => one.textContent === words);
+    button.focus();
+    const began = performance.now(), image = card.querySelector('img');
+    new MutationObserver(async (_, watch) => {
+        watch.disconnect();
+        await image.decode();
+        requestAnimationFrame(() => done(performance.now() - began));
+    }).observe(image, {attributes: true, attributeFilter: ['src']});
+    button.click();
+})"""
+
 
 class Lab:
     """JupyterLab on `root`, and one page of a browser that looks at it."""
@@ -135,6 +147,10 @@ class Lab:
         except urllib.error.HTTPError:  # the server stumbles over a kernel that is being made
             return False
         return any(kernel["connections"] and kernel["execution_state"] == "idle" for kernel in kernels)
+
+    def redraw(self, card, words: str) -> float:
+        """Press the button with these words. Returns the ms until the card's first picture is a new one, decoded."""
+        return card.evaluate(REDRAW, words)
 
     def _ask(self, what: str, method: str = "GET"):
         """One call of the server's own interface."""
