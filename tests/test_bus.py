@@ -98,6 +98,16 @@ def test_the_same_name_and_pattern_again_replaces_the_handler():
     assert got == ["new"] and len(bus.subscriptions) == 1
 
 
+def test_a_second_nameless_handler_of_a_pattern_is_refused_because_it_would_replace_the_first():
+    bus, got = Bus(), []
+    bus.subscribe("#", lambda e: got.append("first"))
+    with pytest.raises(InvalidUse, match="two handlers without a name"):
+        bus.subscribe("#", lambda e: got.append("second"))
+    bus.subscribe("order.*", lambda e: got.append("other pattern"))
+    bus.publish(placed())
+    assert got == ["first", "other pattern"]
+
+
 def test_as_a_decorator_it_returns_the_handler():
     bus = Bus()
 
@@ -380,6 +390,25 @@ def test_a_crashed_bus_forgets_what_it_had_not_delivered():
     names = [a.name for a in check(world.history, receivers=["email"])]
     assert names in ([], ["lost"])
     assert any(entry.kind == "crash" for entry in world.history)
+
+
+def test_what_waited_in_a_bus_that_crashed_does_not_come_back_with_its_next_life():
+    world, got = World(1), []
+    bus = Bus(world)
+
+    def clerk(event):
+        got.append(event.type)
+        if event.type == "OrderPlaced":
+            bus.publish(event.caused("PaymentReceived"))
+            world.crash("bus")
+
+    bus.subscribe("#", clerk, node="bus")
+    bus.publish(world.event("OrderPlaced", key="order-1"))
+    world.run()
+    world.restart("bus")
+    bus.publish(world.event("OrderCancelled", key="order-2"))
+    world.run()
+    assert got == ["OrderPlaced", "OrderCancelled"]
 
 
 def test_publishing_from_another_node_is_acked_by_the_bus():

@@ -62,6 +62,12 @@ def test_a_damaged_bank_is_named(text, tmp_path, monkeypatch):
     questions_of.cache_clear()
 
 
+@pytest.mark.parametrize(("actual", "said"), [(1, "truth: 1 order"), (2, "truth: 2 orders")])
+def test_one_of_a_thing_is_said_in_the_singular(actual, said):
+    text = compare(predict("my.count", "How many?", unit="orders", finding="Counted"), actual).text
+    assert f"{said}\n" in text and "1 orders" not in text
+
+
 def test_comparing_judges_the_guess_and_says_the_reason_of_the_truth():
     class Told:
         prompt, guess, sample, unit, finding = "How many?", "one", False, "", "Two it was"
