@@ -15,6 +15,7 @@ from typing import Any
 from evlab.course.bank import find_question
 from evlab.course.progress import Progress, saved_mode
 from evlab.errors import EvlabError, InvalidUse
+from evlab.viz.compare import counted
 from evlab.viz.theme import BLUE, LINE, MUTED, safe
 from evlab.widgets.card import card, note, paragraph, words
 
@@ -166,7 +167,7 @@ class Prediction:
         return f"Your guess is {self._say(self.guess)}. You can change it until you run the answer."
 
     def _say(self, value: Any) -> str:
-        return str(value) if self.options is not None else f"{value:,} {self.unit}".strip()
+        return str(value) if self.options is not None else counted(f"{value:,}", value, self.unit)
 
     def _view(self) -> dict:
         shown = self.locked

@@ -11,7 +11,7 @@ from evlab.viz.figure import Figure
 from evlab.viz.svg import EDGE, Svg, clip, round_step, wrap
 from evlab.viz.theme import CARD, GREEN, GREY, INK, LINE, MUTED, SMALL, VERMILLION, Tone, safe, sentence, width_of
 
-__all__ = ["compare"]
+__all__ = ["compare", "counted"]
 
 WIDTH = 760
 NO_GUESS = "No guess recorded"
@@ -78,8 +78,13 @@ def _amount(value: Any, unit: str = "") -> str:
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
         text = f"{value:.3g}"
+    return counted(text, value, unit)
+
+
+def counted(text: str, value: Any, unit: str) -> str:
+    """A number, as `text`, with its unit; one of a thing in the singular: 1 receipt, 2 receipts."""
     if value == 1 and len(unit) > 3 and unit.endswith("s"):
-        unit = unit[:-1]  # 1 receipt
+        unit = unit[:-1]
     return f"{text} {unit}".strip()
 
 

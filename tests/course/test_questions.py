@@ -288,3 +288,9 @@ def test_a_prediction_is_what_predict_returns(id):
     question = predict(id, "How long?", unit="ms")
     assert isinstance(question, Prediction)
     assert (question.id, question.prompt, question.options, question.unit) == (id, "How long?", None, "ms")
+
+
+def test_a_guess_of_one_is_said_in_the_singular(monkeypatch):
+    monkeypatch.setenv("EVLAB_SAVED", "1")
+    assert "1 receipt " in repr(predict("t.one", "How many?", unit="receipts", sample=1)) + " "
+    assert "2 receipts" in repr(predict("t.two", "How many?", unit="receipts", sample=2))
