@@ -93,8 +93,9 @@ class World(Lives, Messages):
 
     # ---------------------------------------------------------------------------------------- the loop
 
-    def run(self, until: float | None = None, *, steps: int = 5_000_000) -> World:
-        """Run what is due, in order, up to and including time `until`, or until nothing is left to do.
+    def run(self, until: float | Later | None = None, *, steps: int = 5_000_000) -> World:
+        """Run what is due, in order, up to and including time `until`, or until nothing is left to do. With a `Later`,
+        as `spawn` returns one: until it is settled.
 
         Raises what a process or a call raised and nobody waited for (noted in the history), and `InvalidUse` after
         `steps` steps: then something never comes to rest. Returns the world.
@@ -102,16 +103,19 @@ class World(Lives, Messages):
         if self._running:
             raise InvalidUse("the world is running already", why="one loop moves its clock",
                              next_step="inside a process write `yield`, never world.run()")
+        awaited = until if isinstance(until, Later) else None
+        if awaited is not None:
+            until = None
         end = inf if until is None else until
         if until is not None and not 0 <= until < inf:
             raise InvalidUse(f"run(until={until!r}) names no time",
-                             next_step="give seconds since the world began, or nothing")
+                             next_step="give seconds since the world began, a Later, or nothing")
         self._arm()
         queue, tie, history = self._queue, self._tie, self.history
         self._running, before, ambient.env = True, ambient.env, self
         try:
             for _ in repeat(None, steps):
-                if not queue:
+                if not queue or (awaited is not None and awaited._settled):
                     break
                 now, _, due, later = entry = heappop(queue)
                 if now > end:
@@ -157,7 +161,7 @@ class World(Lives, Messages):
                         raise error.with_traceback(learner_traceback(error))  # noqa: B904 - the same error, shown shorter
                     self._end(due, None, error)
             else:
-                if queue and queue[0][0] <= end:
+                if queue and queue[0][0] <= end and not (awaited is not None and awaited._settled):
                     raise InvalidUse(f"still busy after {steps:,} steps", why="something starts itself again and again",
                                      next_step="give run(until=...) a time, or end the loop in your process")
         finally:

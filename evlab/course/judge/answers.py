@@ -1,0 +1,131 @@
+"""The answers in a notebook: which cells they are, and what they are missing.
+
+An answer cell begins with the line `# answer: lab01.q1`, a helper cell with `# helper: lab01`; helpers go along with
+every answer of their lab. Nothing of a notebook is run here.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import json
+import pathlib
+import re
+import symtable
+from dataclasses import dataclass, field
+
+from evlab.errors import EvlabError
+
+__all__ = ["Answers", "NotANotebook", "defined_names", "mark_of", "missing_names", "read_answers"]
+
+MARK = re.compile(r"\A\s*#[ \t]*(answer|helper)[ \t]*:[ \t]*([A-Za-z0-9_.-]+)[ \t]*\r?(?:\n|\Z)")
+LARGEST = 5_000_000
+"""Bytes of a notebook that is read."""
+
+
+class NotANotebook(EvlabError):
+    """A submission that cannot be read: empty, not UTF-8, not JSON, not a notebook, too large."""
+
+
+@dataclass
+class Answers:
+    """The answers of one lab: sources by question, the helpers in order, and the notebook's other code."""
+
+    cells: dict[str, str] = field(default_factory=dict)
+    helpers: list[str] = field(default_factory=list)
+    others: list[str] = field(default_factory=list)
+
+
+def mark_of(source: str) -> tuple[str, str]:
+    """("answer", "lab01.q1"), ("helper", "lab01") or ("", "") for a cell's source."""
+    found = MARK.match(source)
+    return (found[1], found[2].lower()) if found else ("", "")
+
+
+def read_answers(path: str | pathlib.Path, lab: str) -> Answers:
+    """The answers of `lab` in a notebook file. Of two cells for one question the last counts, as it would when run.
+
+    Raises `NotANotebook` for a file that cannot be read as one.
+    """
+    path = pathlib.Path(path)
+    try:
+        if path.stat().st_size > LARGEST:
+            raise NotANotebook(f"{path.name} is larger than {LARGEST // 1_000_000} MB", next_step="clear its outputs")
+        data = path.read_bytes()
+    except OSError as error:
+        raise NotANotebook(f"{path.name} cannot be read: {error.strerror or error}",
+                           next_step="look at its name and who may read it") from error
+    return collect(cells_of(data, path.name), lab)
+
+
+def cells_of(data: bytes, name: str) -> list[str]:
+    """The sources of a notebook's code cells. Raises `NotANotebook`."""
+    hand_in = "hand in the file that JupyterLab has saved, its name ends in .ipynb"
+    if not data.strip():
+        raise NotANotebook(f"{name} is empty", next_step=hand_in)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise NotANotebook(f"{name} is not UTF-8 text", why=f"byte {error.start} is no letter",
+                           next_step=hand_in) from error
+    try:
+        notebook = json.loads(text)
+        cells = notebook["cells"]
+        return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise NotANotebook(f"{name} is not a notebook", why=f"{type(error).__name__}: {str(error)[:80]}",
+                           next_step=hand_in) from error
+
+
+def collect(sources: list[str], lab: str) -> Answers:
+    """The answers of `lab` among the sources of code cells."""
+    answers = Answers()
+    for source in sources:
+        kind, name = mark_of(source)
+        if kind == "answer" and name.partition(".")[0] == lab:
+            answers.cells[name] = source
+        elif kind == "helper" and name == lab:
+            answers.helpers.append(source)
+        else:
+            answers.others.append(source)
+    return answers
+
+
+def defined_names(source: str) -> set[str]:
+    """The names that a cell defines at its outermost level; nothing for code that does not parse."""
+    try:
+        table = symtable.symtable(source, "cell", "exec")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    names = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    return names | _declared_global(table)
+
+
+def missing_names(source: str, known: set[str]) -> list[str]:
+    """Names that a cell uses from outside and that nobody defines: not it, not `known`, not Python itself."""
+    try:
+        table = symtable.symtable(source, "cell", "exec")
+        ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []
+    have = defined_names(source) | known | set(dir(builtins)) | {"__name__", "__file__", "__doc__", "__annotations__"}
+    used: dict[str, None] = {}
+    tables = [table]
+    while tables:
+        current = tables.pop(0)
+        for symbol in current.get_symbols():
+            outside = symbol.is_global() if current is not table else not symbol.is_assigned()
+            if symbol.is_referenced() and outside and not symbol.is_imported():
+                used[symbol.get_name()] = None
+        tables += current.get_children()
+    return [name for name in used if name not in have]
+
+
+def _declared_global(table: symtable.SymbolTable) -> set[str]:
+    names, tables = set(), list(table.get_children())
+    while tables:
+        current = tables.pop()
+        names |= {symbol.get_name() for symbol in current.get_symbols()
+                  if symbol.is_declared_global() and symbol.is_assigned()}
+        tables += current.get_children()
+    return names

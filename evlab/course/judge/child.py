@@ -1,0 +1,340 @@
+"""The process in which an answer runs: it does what the judge says, one message at a time, and knows nothing else.
+
+As a template (Linux) it imports what answers use, gives up its right to open files, and then forks one process an
+actor: that takes 2 ms, a fresh Python 50. Elsewhere each actor is a fresh Python. Either way the actor closes its cage,
+loads the answer's code, and runs it in a namespace that is new for each history.
+
+Nothing here decides anything. An answer that takes this file apart gets a process that talks nonsense, and the judge
+reads nonsense as nonsense.
+"""
+
+from __future__ import annotations
+
+import builtins
+import contextlib
+import linecache
+import os
+import random
+import sys
+import traceback
+from typing import Any
+
+from evlab import errors
+from evlab.course.judge import cage
+from evlab.course.judge.protocol import Unspeakable, decode_line, encode_line, error_text, pack, unpack
+from evlab.event import Event
+
+CPU_SECONDS = 120
+"""CPU time of one actor in all; a single call has far less, and the judge counts it."""
+MEMORY = 256 * 2**20
+MOST_PRINTED = 4000
+"""Characters of what an answer prints in one history that are kept."""
+ASIDE = ("Event", "EvlabError", "Timeout")
+"""Names of evlab that an answer may import: the rest is what it is asked to build."""
+
+
+class Channel:
+    """Lines over two descriptors."""
+
+    def __init__(self, read: int, write: int):
+        self._read, self._write, self._rest = read, write, b""
+
+    def receive(self) -> list:
+        while b"\n" not in self._rest:
+            data = os.read(self._read, 65536)
+            if not data:
+                os._exit(0)
+            self._rest += data
+        line, _, self._rest = self._rest.partition(b"\n")
+        return decode_line(line)
+
+    def send(self, message: list) -> None:
+        data = encode_line(message)
+        while data:
+            data = data[os.write(self._write, data):]
+
+
+class Port:
+    """Something that the judge has given to the answer: a handler, an env, a store. Each call goes to the judge."""
+
+    def __init__(self, actor: Actor, number: int, name: str, verbs: list[str], fields: dict):
+        for verb in verbs:
+            self.__dict__[verb] = lambda *args, _verb=verb, **named: actor.ask(number, _verb, args, named)
+        self.__dict__.update(fields)
+        self.__dict__["__port__"] = number, name
+        self.__dict__["__ask__"] = actor.ask
+
+    def __call__(self, *args, **named):
+        return self.__ask__(self.__port__[0], "", args, named)
+
+    def __getattr__(self, name: str):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        number, called = self.__dict__["__port__"]
+        has = ", ".join(name for name in self.__dict__ if not name.startswith("__")) or "nothing but a call"
+        raise AttributeError(f"{called!r} has no {name!r}; it has {has}")
+
+    def __repr__(self) -> str:
+        return f"<{self.__dict__['__port__'][1]}>"
+
+
+class Printed:
+    """Where an answer's prints go: the first of them are kept for the report, and there is no end to the rest."""
+
+    encoding = "utf-8"
+
+    def __init__(self):
+        self.kept, self.size = [], 0
+
+    def write(self, text) -> int:
+        text = str(text)
+        room = MOST_PRINTED - self.size
+        if room > 0:
+            self.kept.append(text[:room])
+            self.size += len(text[:room])
+        return len(text)
+
+    def flush(self) -> None: ...
+
+    def isatty(self) -> bool:
+        return False
+
+
+class Actor:
+    """One answer at work: its code, its namespace of this history, and the objects that the judge knows by number."""
+
+    def __init__(self, channel: Channel):
+        self.channel = channel
+        self.code: list[tuple[Any, str]] = []
+        self.namespace: dict[str, Any] = {}
+        self.objects: dict[int, Any] = {}
+        self.numbers: dict[int, int] = {}
+        self.ports: dict[int, Port] = {}
+        self.printed = Printed()
+
+    def serve(self) -> None:
+        """Do what the judge says until it hangs up."""
+        while True:
+            self.perform(self.channel.receive())
+
+    def perform(self, message: list) -> None:
+        try:
+            answer = ["return", self.pack(self.do(message))]
+        except (SystemExit, KeyboardInterrupt, GeneratorExit, Exception) as error:
+            answer = ["raise", *self.describe(error)]
+        try:
+            self.channel.send(answer)
+        except Unspeakable as error:
+            self.channel.send(["raise", *self.describe(error)])
+
+    def do(self, message: list) -> Any:
+        verb, rest = message[0], message[1:]
+        if verb == "call":
+            target, method, args, named = rest
+            function = self.unpack(target) if isinstance(target, dict) else self.find(target)
+            if method:
+                function = getattr(function, method)
+            return function(*self.unpack(args), **self.unpack(named))
+        if verb == "get":
+            return getattr(self.unpack(rest[0]), rest[1])
+        if verb == "load":
+            return self.load(rest[0])
+        if verb == "reset":
+            return self.reset(rest[0])
+        if verb == "printed":
+            return "".join(self.printed.kept)
+        raise Unspeakable(f"the judge said {verb!r}")
+
+    def load(self, sources: list[list[str]]) -> None:
+        """Take the answer's code: (label, source) of each cell, in order."""
+        self.code = []
+        for label, source in sources:
+            name = f"<answer {label}>"
+            linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+            self.code.append((compile(source, name, "exec", dont_inherit=True), name))
+
+    def reset(self, seed: int) -> None:
+        """A fresh namespace, as after a start of the process; chance begins again, too."""
+        self.objects, self.numbers, self.ports, self.printed = {}, {}, {}, Printed()
+        sys.stdout = sys.stderr = self.printed
+        random.seed(seed)
+        self.namespace = {"__name__": "__answer__", "__builtins__": builtins}
+        for code, _ in self.code:
+            exec(code, self.namespace)
+
+    def find(self, name: str) -> Any:
+        if name not in self.namespace:
+            raise NameError(f"{name!r} is not defined")
+        return self.namespace[name]
+
+    def ask(self, number: int, verb: str, args: tuple, named: dict) -> Any:
+        """Call the judge and wait for what it says. Meanwhile it may call back, as a handler does that publishes."""
+        self.channel.send(["ask", number, verb, self.pack(list(args)), self.pack(named)])
+        while True:
+            message = self.channel.receive()
+            if message[0] == "value":
+                return self.unpack(message[1])
+            if message[0] == "error":
+                raise make_error(*message[1:3])
+            self.perform(message)
+
+    # ------------------------------------------------------------------------------------ values and references
+
+    def pack(self, value: Any) -> Any:
+        return pack(value, self.refer)
+
+    def refer(self, value: Any) -> list:
+        if isinstance(value, Port):
+            return ["port", value.__dict__["__port__"][0]]
+        number = self.numbers.get(id(value))
+        if number is None:
+            number = self.numbers[id(value)] = len(self.objects) + 1
+            self.objects[number] = value  # kept, so that no other object gets its id
+        fields = {}
+        try:
+            fields = {name: self.pack(item) for name, item in list(vars(value).items())[:20]
+                      if isinstance(name, str) and isinstance(item, str | int | float | list | tuple | Event | Port
+                                                             | BaseException | None)}
+        except Exception:  # no __dict__, or one that holds itself
+            fields = {}
+        return ["answer", number, type(value).__name__, callable(value), fields]
+
+    def unpack(self, value: Any) -> Any:
+        return unpack(value, self.resolve, make_error)
+
+    def resolve(self, reference: list) -> Any:
+        kind, number, *rest = reference
+        if kind == "answer":
+            return self.objects[number]
+        if number not in self.ports:
+            name, verbs, fields = rest
+            self.ports[number] = Port(self, number, name, verbs, self.unpack(fields))
+        return self.ports[number]
+
+    def describe(self, error: BaseException) -> list:
+        """An error for the judge: its type, text, and the answer's own line that raised it."""
+        where, number, line = "", 0, ""
+        for frame, at in traceback.walk_tb(error.__traceback__):
+            name = frame.f_code.co_filename
+            if name.startswith("<answer "):
+                where, number, line = name[8:-1], at, linecache.getline(name, at).strip()
+        if isinstance(error, SyntaxError) and (error.filename or "").startswith("<answer "):
+            where, number, line = error.filename[8:-1], error.lineno or 0, (error.text or "").strip()
+            return [type(error).__name__, error.msg, where, number, line[:200], False]
+        return [type(error).__name__, error_text(error), where, number, line[:200], hasattr(error, "__from_judge__")]
+
+
+def make_error(name: str, text: str) -> BaseException:
+    """The error that a call to the judge raises, by its type's name."""
+    kind = getattr(builtins, name, None) or getattr(errors, name, None)
+    if not (isinstance(kind, type) and issubclass(kind, Exception | KeyboardInterrupt)):
+        kind = RuntimeError
+    try:
+        error = kind(text)
+    except TypeError:
+        error = RuntimeError(f"{name}: {text}")
+    error.__from_judge__ = True
+    return error
+
+
+# ------------------------------------------------------------------------------------------------ before it starts
+
+
+class OnlyTheEvent:
+    """Keeps the rest of evlab out of an answer: it is what the answer is asked to build."""
+
+    def find_spec(self, name: str, path=None, target=None):
+        if name == "evlab" or name.startswith("evlab."):
+            raise ImportError(f"an answer cannot import {name}: it is what you are asked to build. From evlab there are "
+                              f"{', '.join(ASIDE)}")
+        return None
+
+
+def no_sleep(seconds: float) -> None:
+    raise RuntimeError("time.sleep stops the whole process on the real clock, and everybody who waits for it. "
+                       "Ask for a later call instead: env.after(seconds, call)")
+
+
+def no_input(prompt: object = "") -> str:
+    raise RuntimeError("nobody is there to type an answer")
+
+
+def prepare() -> None:
+    """Import what answers use while files can be opened, and put the friendly errors in place."""
+    for name in ("abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal", "enum",
+                 "fractions", "functools", "hashlib", "heapq", "inspect", "itertools", "json", "math", "operator", "queue",
+                 "random", "re", "statistics", "string", "struct", "time", "types", "typing", "uuid"):
+        __import__(name)
+    import time
+
+    import evlab
+
+    for name in ASIDE:
+        getattr(evlab, name)
+    time.sleep = no_sleep
+    builtins.input = no_input
+    sys.meta_path.insert(0, OnlyTheEvent())
+    sys.argv = ["answer"]
+    os.environ.clear()
+
+
+def run_actor(read: int, write: int, held: list[str], used: int) -> None:
+    """Close the cage, say what holds, and serve."""
+    if hasattr(os, "setsid"):
+        with contextlib.suppress(OSError):
+            os.setsid()
+    held = [*cage.limit(CPU_SECONDS, MEMORY, used), *held, *cage.close_cage()]
+    actor = Actor(Channel(read, write))
+    actor.channel.send(["ready", held])
+    try:
+        actor.serve()
+    finally:
+        os._exit(0)
+
+
+def run_template(control: int) -> None:
+    """Fork an actor for each descriptor that comes over the control socket; reap those that the judge names."""
+    import socket
+
+    link = socket.socket(fileno=control)
+    quiet()
+    prepare()
+    used, held = cage.address_space(), cage.lock_files()
+    link.sendall(b"ready\n")
+    while True:
+        said, descriptors, _, _ = socket.recv_fds(link, 64, 2)
+        if not said:
+            os._exit(0)
+        if descriptors:
+            pid = os.fork()
+            if pid == 0:
+                link.close()
+                run_actor(*descriptors, held, used)
+            for descriptor in descriptors:
+                os.close(descriptor)
+            link.sendall(b"%d\n" % pid)
+        else:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(int(said), 0)
+            link.sendall(b"reaped\n")
+
+
+def quiet() -> None:
+    """What is written to the standard descriptors goes nowhere: an answer's prints are kept elsewhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nowhere, standard)
+    os.close(nowhere)
+
+
+def main(arguments: list[str]) -> None:
+    if arguments[:1] == ["template"]:
+        run_template(int(arguments[1]))
+    read, write = os.dup(0), os.dup(1)
+    quiet()
+    prepare()
+    run_actor(read, write, [], cage.address_space())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

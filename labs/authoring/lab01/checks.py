@@ -1,0 +1,645 @@
+"""The checks of lab01, a bus you can trust: what each question promises, and the histories in which it may break.
+
+Each failure that a handler has is planned in the case, from its seed; what the handlers saw is in the history, and
+the checks compare it with what a plain list of promises says must be there.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from math import inf
+
+from evlab.course.judge import Case, Lab, Object, Port
+from evlab.sim import Faults
+
+lab = Lab("lab01", "A bus you can trust")
+
+NAMES = ("email", "inventory", "analytics", "shipping", "payment", "fraud")
+ERRORS = (ValueError("card declined"), KeyError("sku"), OSError("disk full"), RuntimeError("template missing"),
+          ZeroDivisionError("no items"), TypeError("quantity is a word"))
+
+
+# ---------------------------------------------------------------------------- q1: one failure stops nobody
+
+q1 = lab.question("q1", "One failure stops nobody", points=2, defines="deliver_all",
+                  cards=("isolate-failing-subscriber",))
+
+
+def subscriber(case: Case, name: str, error: BaseException | None = None) -> Port:
+    """A handler that notes each event it gets, and fails if `error` is given."""
+
+    def handle(event):
+        operation = case.history.invoke("handle", event.key, node=name)
+        if error is None:
+            operation.ok()
+            return
+        operation.fail(f"{type(error).__name__}: {error.args[0]}")
+        raise error
+
+    return Port(f"the handler of {name}", handle)
+
+
+def deliver_to(case: Case, errors: dict[str, BaseException | None]):
+    """Call the answer's deliver_all with one handler a name; what it returns."""
+    handlers = [(name, subscriber(case, name, error)) for name, error in errors.items()]
+    return case.call("deliver_all", case.event(), handlers)
+
+
+def calls(case: Case) -> list[str]:
+    return [entry.node for entry in case.history if entry.kind == "invoke"]
+
+
+@q1.check("every handler is called once, in order", histories=12)
+def calls_everyone(case: Case):
+    names = case.random.sample(NAMES, case.pick(1, len(NAMES)))
+    deliver_to(case, dict.fromkeys(names))
+    seen = calls(case)
+    for name in names:
+        if name not in seen:
+            case.blame("NOT_CALLED", f"{name} subscribed and was never called", *case.entries(), value="order-1042")
+        if seen.count(name) > 1:
+            case.blame("CALLED_TWICE", f"{name} was called {seen.count(name)} times for one event",
+                       *case.entries(node=name))
+    if seen != names:
+        case.blame("WRONG_ORDER", f"they subscribed as {', '.join(names)} and were called as {', '.join(seen)}",
+                   *case.entries())
+
+
+@q1.check("one failure stops nobody", histories=24)
+def failure_stops_nobody(case: Case):
+    names = case.random.sample(NAMES, case.pick(2, len(NAMES)))
+    failing = names[:1] if case.size == 0 else case.random.sample(names, case.pick(1, len(names)))
+    errors = {name: case.random.choice(ERRORS) if name in failing else None for name in names}
+    try:
+        deliver_to(case, errors)
+    except Exception as raised:
+        if not getattr(raised, "foreign", False):
+            raise
+        left = [name for name in names if name not in calls(case)]
+        said = f"the {raised.type} of {calls(case)[-1]} came out of deliver_all"
+        said += f", and {left[0]} was never called" if left else ", after everybody was called"
+        hint = "STOPS_AT_FAILURE" if left else "STILL_RAISES"
+        case.blame("CATCHES_TOO_LITTLE" if _survives(case, names) else hint, said, *case.entries("fail"))
+    left = [name for name in names if name not in calls(case)]
+    if left:
+        case.blame("STOPS_AT_FAILURE", f"{calls(case)[-1]} failed, and {left[0]} was never called",
+                   *case.entries("fail"))
+    for name in names:
+        if calls(case).count(name) > 1:
+            case.blame("CALLED_TWICE", f"{name} was called {calls(case).count(name)} times for one event",
+                       *case.entries(node=name))
+
+
+def _survives(case: Case, names: list[str]) -> bool:
+    """Does the answer get past a failure of some other kind?"""
+    for error in ERRORS:
+        try:
+            handlers = [(name, Port(name, _raiser(error))) for name in names[:2]]
+            case.call("deliver_all", case.event(), handlers)
+            return True
+        except Exception:
+            continue
+    return False
+
+
+def _raiser(error: BaseException):
+    def handle(event):
+        raise error
+
+    return handle
+
+
+@q1.check("every failure is reported", histories=16)
+def failures_are_reported(case: Case):
+    names = case.random.sample(NAMES, case.pick(1, len(NAMES)))
+    failing = case.random.sample(names, case.pick(0 if case.size else 1, len(names)))
+    errors = {name: case.random.choice(ERRORS) if name in failing else None for name in names}
+    report = deliver_to(case, errors)
+    expected = [name for name in names if errors[name] is not None]
+    if not isinstance(report, list | tuple):
+        if expected:
+            case.blame("SWALLOWED", f"{expected[0]} failed, and deliver_all returned {report!r}: nobody will ever know",
+                       *case.entries("fail"))
+        case.blame("REPORT_SHAPE", f"deliver_all returned {report!r}, and not a list of failures", *case.entries())
+    for item in report:
+        if not (isinstance(item, list | tuple) and len(item) == 2):
+            case.blame("REPORT_SHAPE", f"the report holds {item!r}, and not a pair of name and error", *case.entries())
+    named = [item[0] for item in report]
+    missed = [name for name in expected if name not in named]
+    if missed:
+        case.blame("SWALLOWED", f"{missed[0]} failed, and the report does not name it", *case.entries("fail"))
+    if named != expected:
+        case.blame("REPORT_SHAPE", f"{', '.join(expected) or 'nobody'} failed, and the report names "
+                                   f"{', '.join(map(str, named))}", *case.entries())
+    for name, error in report:
+        wanted = errors[name]
+        if getattr(error, "type", None) != type(wanted).__name__ or wanted.args[0] not in error.text:
+            case.blame("REPORT_SHAPE", f"the error of {name} was {type(wanted).__name__}: {wanted.args[0]}, and the "
+                                       f"report holds {error!r}", *case.entries("fail", node=name))
+
+
+@q1.check("a stop is not a failure", histories=2)
+def stop_passes(case: Case):
+    names = case.random.sample(NAMES, 2)
+    try:
+        deliver_to(case, {names[0]: KeyboardInterrupt("Ctrl-C"), names[1]: None})
+    except Exception as raised:
+        if getattr(raised, "type", "") == "KeyboardInterrupt":
+            return
+        raise
+    case.blame("CATCHES_EVERYTHING", f"somebody pressed Ctrl-C while {names[0]} was at work, and deliver_all went on",
+               *case.entries())
+
+
+# ------------------------------------------------------------------- q2: everybody sees the same order of events
+
+q2 = lab.question("q2", "Late subscribers and events about events", points=3, defines="Bus", uses=("q1",),
+                  cards=("late-subscriber",))
+
+
+class Shop:
+    """Handlers that do something while they are called, as a script says: subscribe another, publish, fail.
+
+    `script` is a list of (subscriber, key of an event, what): "publish KEY", "subscribe NAME" or "fail". `received`
+    has who got which event, in order.
+    """
+
+    def __init__(self, case: Case, script: list[tuple[str, str, str]]):
+        self.case, self.script = case, script
+        self.received: list[tuple[str, str]] = []
+        self.published: list[str] = []
+        self.since: dict[str, int] = {}
+        self.bus = case.call("Bus")
+
+    def subscribe(self, name: str) -> None:
+        self.case.wait(self._subscribe(name))
+
+    def publish(self, key: str) -> None:
+        self.case.wait(self._publish(key))
+
+    def _subscribe(self, name: str):
+        if name not in self.since:
+            self.since[name] = len(self.published)
+            self.case.history.did("subscribe", name)
+            yield from self.case.actor().method(self.bus, "subscribe", name, Port(f"the handler of {name}",
+                                                                                  self._handler(name)))
+
+    def _publish(self, key: str):
+        self.published.append(key)
+        self.case.history.did("publish", key)
+        yield from self.case.actor().method(self.bus, "publish", self.case.event(key=key))
+
+    def _handler(self, name: str):
+        def handle(event):
+            self.received.append((name, event.key))
+            operation = self.case.history.invoke("handle", event.key, node=name)
+            for step in [what for who, key, what in self.script if (who, key) == (name, event.key)]:
+                verb, _, more = step.partition(" ")
+                if verb == "fail":
+                    operation.fail("ValueError: no template")
+                    raise ValueError("no template")
+                if verb == "publish" and more not in self.published:
+                    yield from self._publish(more)
+                if verb == "subscribe":
+                    yield from self._subscribe(more)
+            operation.ok()
+
+        return handle
+
+    def keys_of(self, name: str) -> list[str]:
+        return [key for who, key in self.received if who == name]
+
+
+def judge_order(shop: Shop, late: str = "LATE_SUBSCRIBER"):
+    """Everybody gets what was published since they came, in the order in which it was published, once."""
+    case = shop.case
+    for name, since in shop.since.items():
+        got, due = shop.keys_of(name), shop.published[since:]
+        for key in got:
+            if key not in due:
+                case.blame(late, f"{name} subscribed after {key} was published, and got it all the same",
+                           *_of(case, name, key), value=key)
+        for key in due:
+            if got.count(key) > 1:
+                case.blame("CALLED_TWICE", f"{name} got {key} {got.count(key)} times", *_of(case, name, key), value=key)
+        for key in due:
+            if key not in got:
+                case.blame("LOST", f"{name} never got {key}", *case.entries(what="publish"), value=key)
+        if got != due:
+            first, second = next((a, b) for a, b in zip(got, due, strict=True) if a != b)
+            case.blame("OUT_OF_ORDER", f"{second} was published before {first}, and {name} got {first} first",
+                       *_of(case, name, first), *_of(case, name, second))
+
+
+def _of(case: Case, name: str, key: str) -> list[int]:
+    return [entry.number for entry in case.history if entry.node == name and entry.kind == "invoke"
+            and entry.value == key]
+
+
+@q2.check("every subscriber gets every event, in order", histories=10)
+def plain_fanout(case: Case):
+    shop = Shop(case, [])
+    for name in case.random.sample(NAMES, case.pick(1, 4)):
+        shop.subscribe(name)
+        if case.random.random() < 0.5:
+            shop.publish(f"order-{len(shop.published) + 1}")
+    for _ in range(case.pick(1, 4)):
+        shop.publish(f"order-{len(shop.published) + 1}")
+    judge_order(shop)
+
+
+@q2.check("who comes late gets only what comes later", histories=12)
+def late_subscribers(case: Case):
+    first, *others = case.random.sample(NAMES, case.pick(2, 4))
+    shop = Shop(case, [(first, "order-1", f"subscribe {name}") for name in others])
+    shop.subscribe(first)
+    for number in range(case.pick(1, 3)):
+        shop.publish(f"order-{number + 1}")
+    judge_order(shop)
+
+
+@q2.check("an event that a handler publishes waits its turn", histories=16)
+def nested_events(case: Case):
+    names = case.random.sample(NAMES, case.pick(2, 4))
+    depth = case.pick(1, 3)
+    script = [(case.random.choice(names[:-1]), f"event-{n}", f"publish event-{n + 1}") for n in range(1, depth + 1)]
+    if case.size > 0.3:  # and two events wait at once
+        script += [(case.random.choice(names), "event-1", "publish refund-1")]
+    shop = Shop(case, script)
+    for name in names:
+        shop.subscribe(name)
+    shop.publish("event-1")
+    judge_order(shop)
+
+
+@q2.check("a failure in the middle leaves the bus working", histories=16)
+def failures_in_the_middle(case: Case):
+    names = case.random.sample(NAMES, case.pick(2, 4))
+    depth = case.pick(1, 2)
+    failing = case.random.choice(names)
+    script = [(case.random.choice([n for n in names if n != failing]), f"event-{n}", f"publish event-{n + 1}")
+              for n in range(1, depth + 1)] + [(failing, f"event-{case.pick(1, depth)}", "fail")]
+    shop = Shop(case, script)
+    for name in names:
+        shop.subscribe(name)
+    for key in ("event-1", "order-1"):
+        try:
+            shop.publish(key)
+        except Exception as raised:
+            if not getattr(raised, "foreign", False):
+                raise
+            case.blame("STOPS_AT_FAILURE", f"the {raised.type} of {failing} came out of publish",
+                       *case.entries("fail"))
+    if "order-1" not in [key for _, key in shop.received]:
+        case.blame("STUCK_BUSY", f"{failing} failed once, and the bus has delivered nothing since",
+                   *case.entries("fail"), *case.entries(what="publish")[-1:])
+    judge_order(shop)
+
+
+# --------------------------------------------------------- q3: try again, wait longer each time, then set it aside
+
+q3 = lab.question("q3", "Try again, then set it aside", points=3, defines="deliver",
+                  cards=("retries-forever", "backoff-and-jitter"))
+
+
+class Attempts:
+    """One event and a handler that fails the first `failures` times (inf: always): when it was called, and given up."""
+
+    def __init__(self, case: Case, name: str, key: str, failures: float):
+        self.case, self.name, self.key, self.failures = case, name, key, failures
+        self.calls: list[float] = []
+        self.given_up: list[tuple[int, str, object]] = []
+        """Of each time it was set aside: after how many calls, the event's key, the error."""
+
+    def handle(self, event):
+        self.calls.append(self.case.world.now())
+        operation = self.case.history.invoke("handle", event.key, node=self.name)
+        if len(self.calls) <= self.failures:
+            operation.fail(f"OSError: no answer {len(self.calls)}")
+            raise OSError(f"no answer {len(self.calls)}")
+        operation.ok()
+
+    def give_up(self, event, error):
+        self.case.history.did("dead letter", getattr(event, "key", event))
+        self.given_up.append((len(self.calls), getattr(event, "key", ""), error))
+
+    def start(self, **policy) -> None:
+        case = self.case
+        case.history.did("deliver", self.key)
+        case.call("deliver", case.event(key=self.key), Port(f"the handler of {self.name}", self.handle), case.env(),
+                  Port("give_up", self.give_up), *policy.values())
+        if len(self.calls) > 1 and case.world.now() == 0:
+            case.blame("NO_BACKOFF", f"{len(self.calls)} calls at once, before anything could have mended itself",
+                       *case.entries(node=self.name))
+
+    @property
+    def entries(self) -> list[int]:
+        return [*self.case.entries(node=self.name), *self.case.entries(what="dead letter")]
+
+
+def judge_attempts(tried: Attempts, attempts: int):
+    """The handler is called until it succeeds, `attempts` times at most; then, and only then, it is a dead letter."""
+    case, made = tried.case, len(tried.calls)
+    due = int(min(tried.failures + 1, attempts))
+    dead = tried.failures >= attempts
+    if made > attempts:
+        case.blame("ONE_TOO_MANY" if made == attempts + 1 else "RETRIES_FOREVER",
+                   f"{_times(attempts)} allowed, and {tried.name} was called {made} times", *tried.entries)
+    if not dead and made > due:
+        case.blame("CALLED_AGAIN", f"{tried.name} had handled {tried.key} at attempt {due} and was called again",
+                   *tried.entries)
+    early = tried.given_up[0][0] if tried.given_up else due
+    if tried.given_up and (early < due or not dead):
+        what = f"after {_times(early)}; {_times(attempts)} allowed" if early < due else "though it had been handled"
+        case.blame("GIVES_UP_EARLY", f"{tried.key} was set aside {what}", *tried.entries)
+    if made < due:
+        text = f"attempt {made} failed, {_times(attempts)} allowed, and nothing happened any more"
+        case.blame("NOT_RETRIED", text if made else f"{tried.name} was never called", *tried.entries)
+    if dead and not tried.given_up:
+        case.blame("NO_DEAD_LETTER", f"all {_times(attempts)} failed, and {tried.key} is gone: nobody set it aside",
+                   *tried.entries)
+    if len(tried.given_up) > 1:
+        case.blame("DEAD_LETTER_TWICE", f"{tried.key} was set aside {len(tried.given_up)} times", *tried.entries)
+    if dead:
+        _, key, error = tried.given_up[0]
+        if key != tried.key or f"no answer {attempts}" not in getattr(error, "text", ""):
+            case.blame("WRONG_DEAD_LETTER", f"the last error was OSError: no answer {attempts}, and what was set aside "
+                                            f"is {key!r} with {error!r}", *tried.entries)
+
+
+def _times(number: int) -> str:
+    return "1 attempt" if number == 1 else f"{number} attempts"
+
+
+@q3.check("what works is called once", histories=3)
+def works_at_once(case: Case):
+    tried = Attempts(case, "email", "order-1042", 0)
+    tried.start(attempts=case.pick(2, 4), first=0.5)
+    case.run()
+    judge_attempts(tried, 4)
+
+
+@q3.check("what fails is tried again, and no more than allowed", histories=24)
+def tries_again(case: Case):
+    attempts = case.pick(2, 6) if case.size < 0.9 else 1
+    failures = case.random.choice((1, attempts - 1, inf)) if case.size else inf
+    tried = Attempts(case, case.random.choice(NAMES), "order-1042", failures)
+    tried.start(attempts=attempts, first=case.random.choice((0.1, 0.5, 1.0)))
+    case.run(200)
+    judge_attempts(tried, attempts)
+
+
+@q3.check("each wait is twice the one before", histories=12)
+def waits_longer(case: Case):
+    attempts, first = case.pick(3, 6), case.random.choice((0.1, 0.5, 1.0))
+    tried = Attempts(case, "payment", "order-1042", inf)
+    tried.start(attempts=attempts, first=first)
+    case.run(200)
+    waits = [round(b - a, 3) for a, b in zip(tried.calls, tried.calls[1:], strict=False)]
+    due = [round(first * 2**n, 3) for n in range(attempts - 1)]
+    if waits != due:
+        case.blame("NO_BACKOFF" if sum(waits) == 0 else "CONSTANT_WAIT" if len(set(waits)) == 1 else "WRONG_WAITS",
+                   f"the waits were {_seconds(waits)}, and {_seconds(due)} were due", *tried.entries)
+
+
+def _seconds(waits: list[float]) -> str:
+    return ", ".join(f"{wait:g}" for wait in waits) + " s"
+
+
+@q3.check("one event's failures are not another's", histories=12)
+def two_at_once(case: Case):
+    attempts = case.pick(2, 4)
+    events = [Attempts(case, name, f"order-{number}", inf if number == 1 else case.random.choice((0, 1, inf)))
+              for number, name in enumerate(case.random.sample(NAMES, case.pick(2, 4)), 1)]
+    for tried in events:
+        tried.start(attempts=attempts, first=0.5)
+    case.run(200)
+    for tried in events:
+        try:
+            judge_attempts(tried, attempts)
+        except Exception as blame:
+            case.blame("SHARED_STATE", f"with {len(events)} events under way at once, {blame}", *tried.entries)
+
+
+# ----------------------------------------------------------------- q4: the whole bus, on a network that loses things
+
+q4 = lab.question("q4", "The whole bus, on a bad network", points=4, defines="Bus",
+                  cards=("timeout-is-unknown", "redrive-to-one"))
+
+ATTEMPTS, FIRST, TIMEOUT = 3, 0.5, 1.0
+
+
+class Network:
+    """Subscribers on nodes of their own. A call of a handler travels: it, or its ack, may be lost, and then it ends
+    with `Timeout`. A subscriber that is `broken` answers with an error."""
+
+    def __init__(self, case: Case, names: list[str]):
+        self.case, self.names = case, names
+        self.broken: set[str] = set()
+        self.asked: dict[tuple[str, str], int] = {}
+        self.times: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self.acked: set[tuple[str, str]] = set()
+        self.needless: set[tuple[str, str]] = set()
+        """Who was asked again, though the bus had the ack."""
+        for name in names:
+            case.world.listen(name, self._receiver(name))
+        self.bus = case.call("Bus", case.env(), ATTEMPTS, FIRST)
+        for name in names:
+            case.call(self.bus, name, Port(f"the handler of {name}", self._handler(name)), method="subscribe")
+
+    def _receiver(self, name: str):
+        def receive(event):
+            if name in self.broken:
+                self.case.history.note("fails", event.key)
+                raise OSError("database restarts")
+            self.case.history.did("receive", event.key)
+
+        return receive
+
+    def _handler(self, name: str):
+        def handle(event):
+            place = name, event.key
+            self.asked[place] = self.asked.get(place, 0) + 1
+            self.times[place].append(self.case.world.now())
+            if place in self.acked:
+                self.needless.add(place)
+            answer = self.case.world.ask(name, event, timeout=TIMEOUT)
+            return answer.then(lambda done: self.acked.add(place) if done.error is None else None)
+
+        return handle
+
+    def publish(self, key: str) -> None:
+        sending = self.case.history.invoke("send", key, node="bus")
+        try:
+            self.case.call(self.bus, self.case.event(key=key), method="publish")
+        except Exception as raised:
+            if not getattr(raised, "foreign", False):
+                raise
+            hint = "TIMEOUT_ESCAPES" if raised.type == "Timeout" else "STOPS_AT_FAILURE"
+            self.case.blame(hint, f"the {raised.type} of a handler came out of publish({key})", sending.number,
+                            value=key)
+        sending.ok()
+
+    def letters(self) -> list[tuple[str, str]]:
+        """(event's key, name) of each dead letter, as the bus shows them."""
+        listed = self.case.actor().get(self.bus, "dead_letters")
+        found = []
+        for letter in listed if isinstance(listed, list | tuple) else ():
+            parts = list(letter.fields.values()) if isinstance(letter, Object) else letter
+            parts = list(parts.values()) if isinstance(parts, dict) else parts
+            parts = parts if isinstance(parts, list | tuple) else ()
+            key = next((part.key for part in parts if hasattr(part, "key")), None)
+            name = next((part for part in parts if part in self.names), None)
+            if key is None or name is None:
+                self.case.blame("LETTER_SHAPE", f"a dead letter is {letter!r}; it has to hold the event and the "
+                                                "subscriber's name", *self.case.entries())
+            found.append((key, name))
+        return found
+
+    def redrive(self) -> None:
+        self.case.history.did("redrive", node="bus")
+        self.case.call(self.bus, method="redrive")
+
+    def forget_calls(self) -> None:
+        """From here on, calls are counted anew."""
+        self.asked.clear()
+        self.times.clear()
+
+    def received(self, key: str, name: str) -> int:
+        return sum(entry.kind == "invoke" and entry.what == "receive" and entry.node == name and entry.value == key
+                   for entry in self.case.history)
+
+    def entries(self, key: str, name: str = "") -> list[int]:
+        return [entry.number for entry in self.case.history if entry.kind == "invoke" and entry.value == key
+                and (not name or entry.node in (name, "bus"))]
+
+
+def judge_delivery(net: Network, keys: list[str], allowed: int = ATTEMPTS):
+    """Each subscriber has received each event, or it is a dead letter: nothing in between, nothing forgotten."""
+    case, letters = net.case, net.letters()
+    for name, key in sorted(net.needless):
+        case.blame("CALLED_AGAIN", f"{name} had acked {key} and was asked again", *net.entries(key, name), value=key,
+                   name="duplicate")
+    for key in keys:
+        for name in net.names:
+            judge_one(net, key, name, letters.count((key, name)), allowed)
+
+
+def judge_one(net: Network, key: str, name: str, dead: int, allowed: int):
+    """One event and one subscriber, `dead` times among the dead letters."""
+    case, asked, got = net.case, net.asked.get((name, key), 0), net.received(key, name)
+    said_no = any(_failed(case, name, key))
+    if dead and (name, key) in net.acked:
+        case.blame("DEAD_TOO_SOON", f"{name} has handled {key} and said so, and it is among the dead letters",
+                   *net.entries(key, name), value=key)
+    if dead > 1:
+        case.blame("DEAD_TOO_SOON", f"{key} stands {dead} times among the dead letters of {name}",
+                   *net.entries(key, name), value=key)
+    if not got and not dead:
+        hint = "TIMEOUT_IS_SUCCESS" if 0 < asked < allowed and not said_no else "LOST"
+        case.blame(hint, f"{name} never received {key}, and it is not among the dead letters", *net.entries(key),
+                   value=key, name="lost")
+    if dead and asked < allowed:
+        case.blame("GIVES_UP_EARLY" if said_no else "TIMEOUT_IS_DEATH",
+                   f"{key} was set aside for {name} after {_times(asked)}; {allowed} were allowed",
+                   *net.entries(key, name), value=key)
+    if asked > allowed:
+        case.blame("RETRIES_FOREVER", f"{name} was asked {asked} times for {key}; {allowed} were allowed",
+                   *net.entries(key, name), value=key)
+    waits = [round(b - a, 3) for a, b in zip(net.times[name, key], net.times[name, key][1:], strict=False)]
+    if any(wait < FIRST for wait in waits):
+        case.blame("NO_BACKOFF", f"{name} failed, and was asked again after {_seconds(waits)}", *net.entries(key, name),
+                   value=key)
+
+
+def _failed(case: Case, name: str, key: str):
+    return (entry.kind == "note" and entry.node == name and entry.value == key for entry in case.history)
+
+
+@q4.check("on a good day everybody gets everything, once", histories=6)
+def good_day(case: Case):
+    net = Network(case, case.random.sample(NAMES, case.pick(1, 3)))
+    keys = [f"order-{number}" for number in range(1, case.pick(1, 3) + 1)]
+    for key in keys:
+        net.publish(key)
+    case.run(30)
+    for key in keys:
+        for name in net.names:
+            if not net.received(key, name):
+                case.blame("LOST", f"{name} never received {key}", *net.entries(key), value=key, name="lost")
+            if net.received(key, name) > 1:
+                case.blame("CALLED_AGAIN", f"{name} received {key} {net.received(key, name)} times",
+                           *net.entries(key, name), value=key, name="duplicate")
+    if net.letters():
+        case.blame("GIVES_UP_EARLY", "everything was handled, and there is a dead letter", *case.entries())
+
+
+@q4.check("nothing is lost, whatever the network does", histories=30, faults=Faults(drop=0.25))
+def bad_network(case: Case):
+    net = Network(case, case.random.sample(NAMES, case.pick(1, 3)))
+    keys = [f"order-{number}" for number in range(1, case.pick(1, 4) + 1)]
+    for key in keys:
+        net.publish(key)
+    case.run(60)
+    case.world.calm()
+    case.run(60)
+    judge_delivery(net, keys)
+
+
+@q4.check("a broken subscriber ends in dead letters, and costs the others nothing", histories=8)
+def broken_subscriber(case: Case):
+    net = Network(case, case.random.sample(NAMES, case.pick(2, 4)))
+    net.broken = {net.names[0]}
+    keys = [f"order-{number}" for number in range(1, case.pick(1, 3) + 1)]
+    for key in keys:
+        net.publish(key)
+    case.run(60)
+    judge_delivery(net, keys)
+
+
+@q4.check("a redrive goes to the one who failed, and forgets nothing", histories=16)
+def redrives(case: Case):
+    net = Network(case, case.random.sample(NAMES, case.pick(2, 4)))
+    broken = net.names[:case.pick(1, len(net.names) - 1)]
+    net.broken = set(broken)
+    keys = [f"order-{number}" for number in range(1, case.pick(1, 3) + 1)]
+    for key in keys:
+        net.publish(key)
+    case.run(60)
+    judge_delivery(net, keys)
+    if case.world.seed % 2:
+        redrive_in_vain(net, keys, broken)
+    net.forget_calls()
+    net.broken = set()
+    net.redrive()
+    case.run(60)
+    for key in keys:
+        for name in net.names:
+            if name not in broken and net.asked.get((name, key)):
+                case.blame("REDRIVES_TO_ALL", f"{name} had handled {key} long ago, and got it again at the redrive",
+                           *net.entries(key, name), value=key, name="duplicate")
+            if name in broken and not net.received(key, name):
+                dead = (key, name) in net.letters()
+                case.blame("NOT_REDRIVEN" if dead else "LOST_IN_REDRIVE",
+                           f"{name} is well again, and the redrive never brought {key}", *net.entries(key, name),
+                           value=key, name="lost")
+    if net.letters():
+        key, name = net.letters()[0]
+        case.blame("STILL_DEAD", f"{name} has handled {key} at last, and it is still among the dead letters",
+                   *net.entries(key, name), value=key)
+
+
+def redrive_in_vain(net: Network, keys: list[str], broken: list[str]):
+    """Redrive while they are still broken: each is tried as before, and everything comes back, once."""
+    net.forget_calls()
+    net.redrive()
+    net.case.run(60)
+    for key in keys:
+        for name in broken:
+            if (key, name) not in net.letters():
+                net.case.blame("LOST_IN_REDRIVE", f"{name} failed again at the redrive of {key}, and the dead letter "
+                                                  "is gone", *net.entries(key, name), value=key, name="lost")
+            if not net.asked.get((name, key)):
+                net.case.blame("NOT_REDRIVEN", f"{key} is a dead letter of {name}, and the redrive left it out",
+                               *net.entries(key, name), value=key)
+            judge_one(net, key, name, net.letters().count((key, name)), ATTEMPTS)

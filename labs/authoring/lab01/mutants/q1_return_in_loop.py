@@ -1,0 +1,12 @@
+# The return stands inside the loop.
+# expect: lab01.q1 fails, hint=NOT_CALLED
+
+# answer: lab01.q1
+def deliver_all(event, subscribers):
+    failures = []
+    for name, handler in subscribers:
+        try:
+            handler(event)
+        except Exception as error:
+            failures.append((name, error))
+        return failures

@@ -1,0 +1,29 @@
+# Tries again in the same instant.
+# expect: lab01.q4 fails, hint=NO_BACKOFF
+
+# answer: lab01.q4
+class Bus:
+    def __init__(self, env, attempts=3, first=0.5):
+        self.env, self.attempts, self.first = env, attempts, first
+        self.subscribers, self.dead_letters = {}, []
+
+    def subscribe(self, name, handler):
+        self.subscribers[name] = handler
+
+    def publish(self, event):
+        for name in list(self.subscribers):
+            self.deliver(event, name)
+
+    def deliver(self, event, name, number=1):
+        for number in range(1, self.attempts + 1):
+            try:
+                self.subscribers[name](event)
+                return
+            except Exception as error:
+                last = error
+        self.dead_letters.append((event, name, last))
+
+    def redrive(self):
+        letters, self.dead_letters = self.dead_letters, []
+        for event, name, error in letters:
+            self.deliver(event, name)
