@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, NoReturn
 
-from evlab.course.judge.actor import Actor, AnswerBroke, AnswerRaised, Object, Port
+from evlab.course.judge.actor import (
+    Actor,
+    AnswerBroke,
+    AnswerRaised,
+    HistoryOver,
+    Object,
+    Port,
+    WrongCall,
+)
 from evlab.errors import InvalidUse
 from evlab.event import Event
 from evlab.sim import Faults, Plan, World
@@ -34,7 +42,7 @@ class Mistake(Anomaly):
     hint: str = ""
 
 
-class Blame(Exception):
+class Blame(HistoryOver):
     """Raised by `Case.blame`: what the check found."""
 
     def __init__(self, mistake: Mistake):
@@ -62,7 +70,6 @@ class Question:
     points: float
     defines: tuple[str, ...]
     uses: tuple[str, ...] = ()
-    cards: tuple[str, ...] = ()
     checks: list[Check] = field(default_factory=list)
 
     @property
@@ -91,11 +98,10 @@ class Lab:
     questions: dict[str, Question] = field(default_factory=dict)
 
     def question(self, number: str, title: str, *, points: float, defines: str | Iterable[str],
-                 uses: Iterable[str] = (), cards: Iterable[str] = ()) -> Question:
+                 uses: Iterable[str] = ()) -> Question:
         """Add a question: `lab.question("q1", ...)` is "lab01.q1"."""
         names = (defines,) if isinstance(defines, str) else tuple(defines)
-        made = Question(f"{self.name}.{number}", title, points, names, tuple(f"{self.name}.{q}" for q in uses),
-                        tuple(cards))
+        made = Question(f"{self.name}.{number}", title, points, names, tuple(f"{self.name}.{q}" for q in uses))
         if made.id in self.questions or any(used not in self.questions for used in made.uses):
             raise InvalidUse(f"the question {made.id} stands twice, or uses a later one")
         self.questions[made.id] = made
@@ -141,8 +147,23 @@ class Case:
 
         Raises what it raises. What it has asked for later goes on when `run` is called.
         """
+        return self.wait(self.calling(target, *args, node=node, method=method), node)
+
+    def calling(self, target: str | Object, *args, node: str = "bus", method: str = "") -> Generator:
+        """The same as a process, for a call out of one. The history shows the call, but for that of a class."""
         actor = target.actor if isinstance(target, Object) else self.actor(node)
-        return self.wait(actor._converse(target, method, args, {}), node)
+        name = method or (target if isinstance(target, str) else "a call")
+        if name[:1].isupper():
+            return (yield from actor._converse(target, method, args, {}))
+        about = next((arg.key for arg in args if isinstance(arg, Event)), None)
+        operation = self.history.invoke(name, about, node=node)
+        try:
+            value = yield from actor._converse(target, method, args, {})
+        except AnswerRaised as error:
+            operation.fail(str(error))
+            raise
+        operation.ok()
+        return value
 
     def wait(self, process: Generator, node: str = "bus") -> Any:
         """Run a process on a node, and the world with it, until it ends."""
@@ -164,12 +185,12 @@ class Case:
 
         def after(delay, call):
             if not isinstance(call, Object) or not call.callable:
-                raise TypeError("env.after needs something to call: env.after(0.5, retry), without calling it yourself")
+                raise WrongCall("env.after needs something to call: env.after(0.5, retry), without calling it yourself")
             if isinstance(delay, bool) or not isinstance(delay, int | float):
-                raise TypeError(f"env.after needs seconds, not {delay!r}")
+                raise WrongCall(f"env.after needs seconds, not {delay!r}")
             world.after(delay, lambda: world.spawn(actor.call(call), node))
 
-        return Port("env", verbs={"now": world.now, "after": after, "random": self.random.random})
+        return Port("env", verbs={"now": world.now, "after": after, "random": world.random("env of the answer").random})
 
     def blame(self, hint: str, text: str, *entries: int, value: Any = None, name: str = "") -> NoReturn:
         """The answer has broken the promise: the hint's code, the accusation in one sentence with its facts, and the

@@ -8,6 +8,7 @@ shows it again. The same answer and the same seed give the same verdict, in ever
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,17 +16,26 @@ from evlab.course.judge.actor import Actor, AnswerBroke, AnswerRaised, Jail
 from evlab.course.judge.answers import Answers, defined_names, missing_names
 from evlab.course.judge.cage import HELD_WORDS
 from evlab.course.judge.labs import Hint, hints_of
+from evlab.course.judge.protocol import readable
 from evlab.course.judge.question import Blame, Case, Check, Lab, Mistake, Question, mistake_of
 from evlab.env import Dead
+from evlab.errors import InvalidUse
 from evlab.sim import Failure, World, search, shrink
+from evlab.sim.history import Entry
 from evlab.sim.story import lines_of
 
 __all__ = ["CheckResult", "Judge", "Verdict", "isolation"]
 
 LONGEST_SOURCE = 100_000
 """Characters of an answer that are looked at."""
+FRESH = 16
+"""Each check begins with a new process, and so does every 16th of its histories: an answer that counts what it has
+seen does not learn which check is at work."""
 EXPENSIVE = ("STUCK", "ENDLESS", "MEMORY", "FLOOD", "NONSENSE", "EXITS")
 """Mistakes that cost a process or a second each time they are seen: their history is not made smaller."""
+
+SHORT = 20
+"""Entries of a history that is shown whole."""
 
 Progress = Callable[[str, int, int], None]
 """Called with the question, the histories tried so far, and how many there are at most."""
@@ -72,6 +82,11 @@ class Verdict:
         return self.points if self.passed else 0
 
     @property
+    def sentence(self) -> str:
+        """What went wrong, as a sentence."""
+        return _sentence(self.text)
+
+    @property
     def replay(self) -> str:
         """The line that shows this failure again."""
         return "" if self.seed is None else f'check("{self.question}", seed={self.seed})'
@@ -80,7 +95,9 @@ class Verdict:
         """The failing history as a timeline; None if there is nothing to draw."""
         if self.failure is None or not self.lines:
             return None
-        return self.failure.draw(title=_title(self.text))
+        from evlab.viz import timeline
+
+        return timeline(told(self.failure), title=_title(self.text), highlight=self.failure.anomaly.entries)
 
     def to_dict(self) -> dict[str, Any]:
         """The verdict as plain values, the timeline left out."""
@@ -97,7 +114,7 @@ class Verdict:
             tail = "  (not reached)" if check.status == "not reached" else tail
             out.append(f"  {marks.get(check.status, '-')} {check.promise}{tail}")
         if self.text:
-            out += ["", f"  {_sentence(self.text)}"]
+            out += ["", f"  {self.sentence}"]
         if self.lines:
             out += ["", *(f"  {line}" for line in self.lines)]
         if self.printed:
@@ -107,6 +124,11 @@ class Verdict:
         if self.replay and self.lines:
             out += ["", f"  To see it again: {self.replay}"]
         return "\n".join(out)
+
+
+def told(failure: Failure) -> list[Entry]:
+    """The entries to show: the whole history where it is short, else those that led to the mistake."""
+    return list(failure.history) if len(failure.history) <= SHORT else failure.story
 
 
 class Judge:
@@ -195,17 +217,20 @@ class Judge:
                                  f"your answer's fault: {failure.anomaly.text}", seed=failure.seed)
         if hint not in EXPENSIVE and len(failure.plan):
             only = _scenario(check, at_work, hint)
-            failure = shrink(Failure(only, failure.seed, failure.plan, failure.anomaly, failure.history,
-                                     failure.tried))
+            with suppress(InvalidUse):  # an answer that fails but once: then this is the smallest that there is
+                failure = shrink(Failure(only, failure.seed, failure.plan, failure.anomaly, failure.history,
+                                         failure.tried))
         if hint not in EXPENSIVE and at_work.latest is not failure.history:  # what it printed in this very history
-            _scenario(check, at_work)(World(failure.seed, failure.plan))
+            search(_scenario(check, at_work), [failure.seed], failure.plan)
         status = "not answered" if hint == "NOT_ANSWERED" else "failed"
-        lines = lines_of(failure.story) if hint != "NOT_ANSWERED" else []
+        lines = lines_of(told(failure)) if hint != "NOT_ANSWERED" else []
         return self._verdict(question, status, hint=hint, anomaly=failure.anomaly.name, text=failure.anomaly.text,
                              lines=lines, seed=failure.seed, printed=at_work.printed(), failure=failure)
 
     def _verdict(self, question: Question, status: str, **more) -> Verdict:
         hint = self.hints.get(more.get("hint", ""), Hint())
+        more |= {name: readable(more[name]) for name in ("text", "printed") if name in more}
+        more["lines"] = [readable(line) for line in more.get("lines", ())]
         return Verdict(question.id, question.title, question.points, status, advice=hint.advice, cards=hint.cards,
                        **more)
 
@@ -221,7 +246,7 @@ class _AtWork:
 
     def actor(self, node: str, fresh: bool, seed: int) -> Actor:
         actor = self._actors.get(node)
-        if actor is None or actor.dead or fresh:
+        if actor is None or actor.dead or actor.busy or fresh or seed % FRESH == 0:
             if actor is not None:
                 actor.kill()
             actor = self._actors[node] = self._jail.actor(self._sources)

@@ -21,8 +21,7 @@ ERRORS = (ValueError("card declined"), KeyError("sku"), OSError("disk full"), Ru
 
 # ---------------------------------------------------------------------------- q1: one failure stops nobody
 
-q1 = lab.question("q1", "One failure stops nobody", points=2, defines="deliver_all",
-                  cards=("isolate-failing-subscriber",))
+q1 = lab.question("q1", "One failure stops nobody", points=2, defines="deliver_all")
 
 
 def subscriber(case: Case, name: str, error: BaseException | None = None) -> Port:
@@ -45,8 +44,12 @@ def deliver_to(case: Case, errors: dict[str, BaseException | None]):
     return case.call("deliver_all", case.event(), handlers)
 
 
+def handled(case: Case) -> list[int]:
+    return case.entries(what="handle")
+
+
 def calls(case: Case) -> list[str]:
-    return [entry.node for entry in case.history if entry.kind == "invoke"]
+    return [entry.node for entry in case.history if entry.kind == "invoke" and entry.what == "handle"]
 
 
 @q1.check("every handler is called once, in order", histories=12)
@@ -56,13 +59,13 @@ def calls_everyone(case: Case):
     seen = calls(case)
     for name in names:
         if name not in seen:
-            case.blame("NOT_CALLED", f"{name} subscribed and was never called", *case.entries(), value="order-1042")
+            case.blame("NOT_CALLED", f"{name} subscribed and was never called", *handled(case), value="order-1042")
         if seen.count(name) > 1:
             case.blame("CALLED_TWICE", f"{name} was called {seen.count(name)} times for one event",
                        *case.entries(node=name))
     if seen != names:
         case.blame("WRONG_ORDER", f"they subscribed as {', '.join(names)} and were called as {', '.join(seen)}",
-                   *case.entries())
+                   *handled(case))
 
 
 @q1.check("one failure stops nobody", histories=24)
@@ -79,11 +82,11 @@ def failure_stops_nobody(case: Case):
         said = f"the {raised.type} of {calls(case)[-1]} came out of deliver_all"
         said += f", and {left[0]} was never called" if left else ", after everybody was called"
         hint = "STOPS_AT_FAILURE" if left else "STILL_RAISES"
-        case.blame("CATCHES_TOO_LITTLE" if _survives(case, names) else hint, said, *case.entries("fail"))
+        case.blame("CATCHES_TOO_LITTLE" if _survives(case, names) else hint, said, *case.entries("fail", "handle"))
     left = [name for name in names if name not in calls(case)]
     if left:
         case.blame("STOPS_AT_FAILURE", f"{calls(case)[-1]} failed, and {left[0]} was never called",
-                   *case.entries("fail"))
+                   *case.entries("fail", "handle"))
     for name in names:
         if calls(case).count(name) > 1:
             case.blame("CALLED_TWICE", f"{name} was called {calls(case).count(name)} times for one event",
@@ -95,7 +98,7 @@ def _survives(case: Case, names: list[str]) -> bool:
     for error in ERRORS:
         try:
             handlers = [(name, Port(name, _raiser(error))) for name in names[:2]]
-            case.call("deliver_all", case.event(), handlers)
+            case.wait(case.actor().call("deliver_all", case.event(), handlers))
             return True
         except Exception:
             continue
@@ -119,23 +122,23 @@ def failures_are_reported(case: Case):
     if not isinstance(report, list | tuple):
         if expected:
             case.blame("SWALLOWED", f"{expected[0]} failed, and deliver_all returned {report!r}: nobody will ever know",
-                       *case.entries("fail"))
-        case.blame("REPORT_SHAPE", f"deliver_all returned {report!r}, and not a list of failures", *case.entries())
+                       *case.entries("fail", "handle"))
+        case.blame("REPORT_SHAPE", f"deliver_all returned {report!r}, and not a list of failures", *handled(case))
     for item in report:
         if not (isinstance(item, list | tuple) and len(item) == 2):
-            case.blame("REPORT_SHAPE", f"the report holds {item!r}, and not a pair of name and error", *case.entries())
+            case.blame("REPORT_SHAPE", f"the report holds {item!r}, and not a pair of name and error", *handled(case))
     named = [item[0] for item in report]
     missed = [name for name in expected if name not in named]
     if missed:
-        case.blame("SWALLOWED", f"{missed[0]} failed, and the report does not name it", *case.entries("fail"))
+        case.blame("SWALLOWED", f"{missed[0]} failed, and the report does not name it", *case.entries("fail", "handle"))
     if named != expected:
         case.blame("REPORT_SHAPE", f"{', '.join(expected) or 'nobody'} failed, and the report names "
-                                   f"{', '.join(map(str, named))}", *case.entries())
+                                   f"{', '.join(map(str, named))}", *handled(case))
     for name, error in report:
         wanted = errors[name]
         if getattr(error, "type", None) != type(wanted).__name__ or wanted.args[0] not in error.text:
             case.blame("REPORT_SHAPE", f"the error of {name} was {type(wanted).__name__}: {wanted.args[0]}, and the "
-                                       f"report holds {error!r}", *case.entries("fail", node=name))
+                                       f"report holds {error!r}", *case.entries("fail", "handle", name))
 
 
 @q1.check("a stop is not a failure", histories=2)
@@ -148,13 +151,12 @@ def stop_passes(case: Case):
             return
         raise
     case.blame("CATCHES_EVERYTHING", f"somebody pressed Ctrl-C while {names[0]} was at work, and deliver_all went on",
-               *case.entries())
+               *handled(case))
 
 
 # ------------------------------------------------------------------- q2: everybody sees the same order of events
 
-q2 = lab.question("q2", "Late subscribers and events about events", points=3, defines="Bus", uses=("q1",),
-                  cards=("late-subscriber",))
+q2 = lab.question("q2", "Late subscribers and events about events", points=3, defines="Bus", uses=("q1",))
 
 
 class Shop:
@@ -180,14 +182,13 @@ class Shop:
     def _subscribe(self, name: str):
         if name not in self.since:
             self.since[name] = len(self.published)
-            self.case.history.did("subscribe", name)
-            yield from self.case.actor().method(self.bus, "subscribe", name, Port(f"the handler of {name}",
-                                                                                  self._handler(name)))
+            self.case.history.did("subscribe", name, node=name)
+            yield from self.case.actor().method(self.bus, "subscribe", name,
+                                                Port(f"the handler of {name}", self._handler(name)))
 
     def _publish(self, key: str):
         self.published.append(key)
-        self.case.history.did("publish", key)
-        yield from self.case.actor().method(self.bus, "publish", self.case.event(key=key))
+        yield from self.case.calling(self.bus, self.case.event(key=key), method="publish")
 
     def _handler(self, name: str):
         def handle(event):
@@ -218,7 +219,7 @@ def judge_order(shop: Shop, late: str = "LATE_SUBSCRIBER"):
         for key in got:
             if key not in due:
                 case.blame(late, f"{name} subscribed after {key} was published, and got it all the same",
-                           *_of(case, name, key), value=key)
+                           *_published(case, key), *_of(case, name, key), value=key)
         for key in due:
             if got.count(key) > 1:
                 case.blame("CALLED_TWICE", f"{name} got {key} {got.count(key)} times", *_of(case, name, key), value=key)
@@ -228,12 +229,16 @@ def judge_order(shop: Shop, late: str = "LATE_SUBSCRIBER"):
         if got != due:
             first, second = next((a, b) for a, b in zip(got, due, strict=True) if a != b)
             case.blame("OUT_OF_ORDER", f"{second} was published before {first}, and {name} got {first} first",
-                       *_of(case, name, first), *_of(case, name, second))
+                       *_published(case, first, second), *_of(case, name, first), *_of(case, name, second))
 
 
 def _of(case: Case, name: str, key: str) -> list[int]:
     return [entry.number for entry in case.history if entry.node == name and entry.kind == "invoke"
             and entry.value == key]
+
+
+def _published(case: Case, *keys: str) -> list[int]:
+    return [number for number in case.entries(what="publish") if case.history[number].value in keys]
 
 
 @q2.check("every subscriber gets every event, in order", histories=10)
@@ -289,17 +294,16 @@ def failures_in_the_middle(case: Case):
             if not getattr(raised, "foreign", False):
                 raise
             case.blame("STOPS_AT_FAILURE", f"the {raised.type} of {failing} came out of publish",
-                       *case.entries("fail"))
+                       *case.entries("fail", "handle"))
     if "order-1" not in [key for _, key in shop.received]:
         case.blame("STUCK_BUSY", f"{failing} failed once, and the bus has delivered nothing since",
-                   *case.entries("fail"), *case.entries(what="publish")[-1:])
+                   *case.entries("fail", "handle"), *case.entries(what="publish")[-1:])
     judge_order(shop)
 
 
 # --------------------------------------------------------- q3: try again, wait longer each time, then set it aside
 
-q3 = lab.question("q3", "Try again, then set it aside", points=3, defines="deliver",
-                  cards=("retries-forever", "backoff-and-jitter"))
+q3 = lab.question("q3", "Try again, then set it aside", points=3, defines="deliver")
 
 
 class Attempts:
@@ -325,7 +329,6 @@ class Attempts:
 
     def start(self, **policy) -> None:
         case = self.case
-        case.history.did("deliver", self.key)
         case.call("deliver", case.event(key=self.key), Port(f"the handler of {self.name}", self.handle), case.env(),
                   Port("give_up", self.give_up), *policy.values())
         if len(self.calls) > 1 and case.world.now() == 0:
@@ -423,8 +426,7 @@ def two_at_once(case: Case):
 
 # ----------------------------------------------------------------- q4: the whole bus, on a network that loses things
 
-q4 = lab.question("q4", "The whole bus, on a bad network", points=4, defines="Bus",
-                  cards=("timeout-is-unknown", "redrive-to-one"))
+q4 = lab.question("q4", "The whole bus, on a bad network", points=4, defines="Bus")
 
 ATTEMPTS, FIRST, TIMEOUT = 3, 0.5, 1.0
 
@@ -445,7 +447,8 @@ class Network:
             case.world.listen(name, self._receiver(name))
         self.bus = case.call("Bus", case.env(), ATTEMPTS, FIRST)
         for name in names:
-            case.call(self.bus, name, Port(f"the handler of {name}", self._handler(name)), method="subscribe")
+            case.wait(case.actor().method(self.bus, "subscribe", name,
+                                          Port(f"the handler of {name}", self._handler(name))))
 
     def _receiver(self, name: str):
         def receive(event):
@@ -469,16 +472,14 @@ class Network:
         return handle
 
     def publish(self, key: str) -> None:
-        sending = self.case.history.invoke("send", key, node="bus")
         try:
             self.case.call(self.bus, self.case.event(key=key), method="publish")
         except Exception as raised:
             if not getattr(raised, "foreign", False):
                 raise
             hint = "TIMEOUT_ESCAPES" if raised.type == "Timeout" else "STOPS_AT_FAILURE"
-            self.case.blame(hint, f"the {raised.type} of a handler came out of publish({key})", sending.number,
-                            value=key)
-        sending.ok()
+            self.case.blame(hint, f"the {raised.type} of a handler came out of publish({key})",
+                            *self.case.entries("fail", "publish"), value=key)
 
     def letters(self) -> list[tuple[str, str]]:
         """(event's key, name) of each dead letter, as the bus shows them."""
@@ -497,7 +498,6 @@ class Network:
         return found
 
     def redrive(self) -> None:
-        self.case.history.did("redrive", node="bus")
         self.case.call(self.bus, method="redrive")
 
     def forget_calls(self) -> None:
