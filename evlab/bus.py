@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from random import Random
@@ -238,7 +239,7 @@ class Bus:
             return
 
         def settled(done: Later) -> None:
-            if isinstance(done.error, Timeout):  # no answer: it may have worked. At least once means: again
+            if _is_no_answer(done.error, subscription.node):  # it may have worked. At least once means: again
                 self._deliver(subscription, event, attempt)
             elif done.error is not None:
                 self._failed(subscription, event, attempt, done.error)
@@ -338,6 +339,11 @@ def _check_pattern(pattern: str) -> None:
                                  next_step='write it as a key, as in "order.placed"')
 
 
+def _is_no_answer(error: BaseException | None, node: str) -> bool:
+    """Did `node` not answer? A handler that waited in vain for somebody else has answered: with that Timeout."""
+    return isinstance(error, Timeout) and getattr(error, "node", None) == node
+
+
 def _send(env: Env, subscription: Subscription, event: Event) -> None:
     env.send(subscription.node, event, subscription.port)
 
@@ -347,8 +353,14 @@ def _swallow_errors(handler: Handler) -> Handler:
 
     def call(event: Event):
         try:
-            return handler(event)
+            result = handler(event)
         except Exception:
             return None
+        return _swallow_later(result) if isinstance(result, GeneratorType) else result
 
     return call
+
+
+def _swallow_later(process: GeneratorType):
+    with suppress(Exception):
+        return (yield from process)

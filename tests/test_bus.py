@@ -428,3 +428,39 @@ def test_the_repr_says_what_is_in_it():
     bus = Bus()
     bus.subscribe("#", print)
     assert re.fullmatch(r"Bus\(1 subscriptions, 0 dead letters\)", repr(bus))
+
+
+def test_a_handlers_own_timeout_is_an_answer_and_counts_as_an_attempt():
+    world, calls = World(seed=1), []
+    bus = Bus(world)
+
+    def fetches(event):
+        calls.append(world.now())
+        yield world.ask("prices", "order-1", timeout=0.2)
+
+    world.node("prices")
+    world.network.cut("receipts", "prices")
+    bus.subscribe("order.placed", fetches, name="receipts", retry=Retry(attempts=3, first=1, jitter=False))
+    world.spawn(publish_one(bus), "bus")
+    world.run(until=30)
+    assert len(calls) == 3
+    assert [letter.error.node for letter in bus.dead_letters] == ["prices"]
+
+
+def publish_one(bus):
+    yield bus.publish(placed())
+
+
+def test_at_most_once_loses_the_event_of_a_handler_that_fails_after_a_wait():
+    world, begun = World(seed=1), []
+    bus = Bus(world)
+
+    def slow(event):
+        begun.append(event.key)
+        yield 0.5
+        raise ValueError("no template")
+
+    bus.subscribe("order.placed", slow, name="email", delivery="at-most-once")
+    world.spawn(publish_one(bus), "bus")
+    world.run()
+    assert begun == ["order-1"] and bus.dead_letters == []
