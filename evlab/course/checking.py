@@ -14,7 +14,9 @@ from collections.abc import Iterator
 
 from evlab.course import attempts
 from evlab.course.feedback import Feedback, Shown, running
+from evlab.course.judge.answers import mark_of
 from evlab.course.judge.labs import Hint, authoring_folder, find_lab, hints_of, lab_of
+from evlab.course.judge.question import Lab
 from evlab.course.judge.verdict import Judge, isolation
 from evlab.course.progress import Progress, saved_mode
 from evlab.errors import EvlabError, InvalidUse
@@ -39,9 +41,7 @@ def check(question: str, *, seed: int | None = None) -> Feedback:
     Returns the feedback, which the notebook shows as a card. Raises `InvalidUse` for a question that does not exist,
     and outside of a notebook.
     """
-    lab = find_lab(lab_of(question))
-    if question not in lab.questions:
-        raise InvalidUse(f"there is no question {question!r}", next_step=f"use one of {', '.join(lab.questions)}")
+    lab = _lab_with(question)
     if not attempts.listen():
         raise InvalidUse("check works in a notebook, on the cells that it has run",
                          next_step=f"save it, and in a terminal run `evlab check labs/{lab.name}*.ipynb`")
@@ -83,9 +83,7 @@ def next_hint(question: str) -> list[str]:
 
     Raises `InvalidUse` for a question that does not exist.
     """
-    if question not in find_lab(lab_of(question)).questions:
-        raise InvalidUse(f"there is no question {question!r}",
-                         next_step=f"use one of {', '.join(find_lab(lab_of(question)).questions)}")
+    _lab_with(question)
     code, passed = _last_check(question)
     found = hints_of(lab_of(question)).get(code, Hint())
     if passed or not found.levels:
@@ -100,7 +98,8 @@ def next_hint(question: str) -> list[str]:
 
 def solution(question: str, *, give_up: bool = False) -> Shown:
     """The course's own answer to `question`, once yours passes. give_up: now, and it is remembered that you asked."""
-    code, passed = _last_check(question)
+    _lab_with(question)
+    passed = _last_check(question)[1]
     if not passed and not give_up and not saved_mode():
         text = (f'Not yet: `check("{question}")` has to pass first. If you would rather read on, '
                 f'`solution("{question}", give_up=True)` shows it, and your progress says so.')
@@ -119,11 +118,9 @@ def reset(question: str) -> None:
 
     from evlab.course.workspace import course_notebooks, workspace_folder, write_atomically
 
-    lab = lab_of(question)
-    given = next((source for name, path in course_notebooks().items() if name.startswith(f"labs/{lab}")
-                  for source in _code_cells(path) if source.lstrip().startswith(f"# answer: {question}")), None)
-    if given is None:
-        raise InvalidUse(f"there is no question {question!r}", next_step=f"look at the lab: labs/{lab}")
+    lab = _lab_with(question).name
+    given = next(source for name, path in course_notebooks().items() if name.startswith(f"labs/{lab}")
+                 for source in _code_cells(path) if mark_of(source) == ("answer", question))
     yours = attempts.forget(question)
     if yours:
         stamp = time.strftime("%Y-%m-%d_%H-%M-%S")
@@ -139,7 +136,7 @@ def solution_of(question: str) -> str:
     """The master's answer to a question, without the marks around it. Raises `InvalidUse` if there is none."""
     for path in sorted((authoring_folder() / lab_of(question)).glob("*.ipynb")):
         for source in _code_cells(path):
-            if source.lstrip().startswith(f"# answer: {question}"):
+            if mark_of(source) == ("answer", question):
                 lines = source.splitlines()[1:]
                 return "\n".join(line for line in lines if line.strip() not in ("### BEGIN SOLUTION",
                                                                                 "### END SOLUTION")).strip("\n")
@@ -147,6 +144,14 @@ def solution_of(question: str) -> str:
 
 
 # ---------------------------------------------------------------------------------------------------------- the rest
+
+
+def _lab_with(question: str) -> Lab:
+    """The lab of that question. Raises `InvalidUse` if there is no such question."""
+    lab = find_lab(lab_of(question))
+    if question not in lab.questions:
+        raise InvalidUse(f"there is no question {question!r}", next_step=f"use one of {', '.join(lab.questions)}")
+    return lab
 
 
 class _Tell:
