@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_USER := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test bench soak notebooks format lock FORCE
+.PHONY: help lab test bench soak notebooks labs format lock FORCE
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,9 @@ soak: .venv/.ready ## run the tests with their large figures (hours)
 
 notebooks: .venv/.ready ## run the notebooks and save their outputs (NAMES="03 lab02" for some)
 	@$(VENV_PYTHON) -m evlab.course.cli dev save $(NAMES)
+
+labs: .venv/.ready ## write the learners' labs from the masters (NAMES="lab02" for some)
+	@$(VENV_PYTHON) -m evlab.course.cli dev labs $(NAMES)
 
 format: .venv/.ready ## sort imports and mend what ruff can mend
 	$(VENV_PYTHON) -m ruff check --fix .

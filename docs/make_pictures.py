@@ -6,6 +6,8 @@ import pathlib
 import sys
 
 from evlab import Bus, Event, Faults, check, search, shrink
+from evlab.course.judge import Answers, Judge, find_lab
+from evlab.course.judge.labs import authoring_folder
 from evlab.widgets import BusPlayground
 
 HERE = pathlib.Path(__file__).parent / "pictures"
@@ -28,6 +30,15 @@ def shop(world):
     return check(world.history)
 
 
+def publishes_again():
+    """What the judge shows of a wrong answer to lab01: it tries again by publishing again."""
+    folder = authoring_folder() / "lab01"
+    text = (folder / "mutants" / "q4_publishes_again.py").read_text("utf-8")
+    with Judge(find_lab("lab01")) as judge:
+        answers = Answers({"lab01.q4": text[text.index("# answer:"):]})
+        return judge.judge(answers, ["lab01.q4"])[0].figure()
+
+
 def pictures() -> dict[str, str]:
     """File name -> SVG."""
     failure = shrink(search(shop, faults=Faults(crash=0.05)))
@@ -35,6 +46,7 @@ def pictures() -> dict[str, str]:
     playground.do("publish-orderplaced").do("state-email", "failing").do("publish-orderplaced").do("wait").do("wait")
     playground.do("state-inventory", "crashed").do("state-analytics", "slow").do("publish-orderplaced")
     return {"timeline.svg": failure.draw("The receipt was sent, the word about it was lost, so it is sent again").svg,
+            "check.svg": publishes_again().svg,
             "playground.svg": playground.render()["pictures"][0].svg}
 
 

@@ -140,7 +140,7 @@ def checkout(tmp_path):
 @needs_make
 def test_make_without_a_target_lists_the_commands(checkout):
     process, calls = checkout()
-    for target in ("lab", "test", "bench", "soak", "notebooks", "format", "lock", "help"):
+    for target in ("lab", "test", "bench", "soak", "notebooks", "labs", "format", "lock", "help"):
         assert f"make {target} " in process.stdout
     assert process.returncode == 0 and calls == []
 

@@ -9,11 +9,17 @@ import importlib
 
 _HOME_OF = {
     "Progress": "progress",
+    "check": "checking",
     "course_map": "map",
+    "drill": "drills.notebook",
+    "hint": "checking",
+    "interview": "drills.notebook",
     "load_orders": "data",
     "predict": "questions",
     "quiz": "questions",
+    "reset": "checking",
     "show": "source",
+    "solution": "checking",
 }
 
 __all__ = sorted(_HOME_OF)

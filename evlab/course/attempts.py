@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from evlab.course.judge.answers import Answers, collect, mark_of
+from evlab.course.judge.answers import Answers, collect, defined_names, mark_of
 
-__all__ = ["attempts_of", "forget", "listen"]
+__all__ = ["attempts_of", "forget", "listen", "newer_definition"]
 
 MOST_CELLS = 2000
 """Cells that are remembered; the oldest are forgotten first."""
@@ -33,12 +33,26 @@ def listen(shell: Any = None) -> bool:
     if id(shell) not in _listening:
         _listening.add(id(shell))
         shell.events.register("pre_run_cell", _on_cell)
+        running = shell.user_ns.get("In", [""])[-1]  # the cell that has called us is under way already
+        if isinstance(running, str) and running.strip():
+            _cells[f"text {running}"] = running
     return True
 
 
 def attempts_of(lab: str) -> Answers:
     """The latest answers to `lab` that were run in this kernel."""
     return collect(list(_cells.values()), lab)
+
+
+def newer_definition(question: str, names: tuple[str, ...]) -> str:
+    """One of `names` that a cell without the answer's mark has defined since the answer was run; "" if none has."""
+    later, since = False, set()
+    for source in _cells.values():
+        if mark_of(source) == ("answer", question):
+            later, since = True, set()
+        elif later and mark_of(source)[0] == "":
+            since |= defined_names(source)
+    return next((name for name in names if name in since), "")
 
 
 def forget(question: str) -> str:

@@ -14,7 +14,10 @@ __all__ = ["Book", "Markup", "called", "join"]
 
 
 class Book:
-    """A notebook and its parts. `name` is its path in the course, such as "notebooks/01_events.ipynb"."""
+    """A notebook and its parts. `name` is its path in the course, such as "notebooks/01_events.ipynb".
+
+    A `master` is a lab with its solutions. Its `folder` is labs, from where a learner follows its links.
+    """
 
     def __init__(self, notebook: dict, name: str, *, size: int | None = None, known: Iterable[str] | None = None):
         self.notebook, self.name = notebook, name
@@ -22,6 +25,9 @@ class Book:
         self.size = size if size is not None else len(json.dumps(notebook, indent=1, ensure_ascii=False).encode())
         self.known = None if known is None else set(known)
         self.folder, _, self.stem = name.removesuffix(".ipynb").rpartition("/")
+        self.master = self.folder.startswith("labs/authoring/")
+        if self.master:
+            self.folder = "labs"
 
     @cached_property
     def code(self) -> list[tuple[int, dict, str]]:

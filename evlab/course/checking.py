@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from evlab.course import attempts
 from evlab.course.feedback import Feedback, Shown, running
@@ -49,7 +50,12 @@ def check(question: str, *, seed: int | None = None) -> Feedback:
     with _progress_shown(question) as tell, Judge(lab, seed=base) as judge:
         verdict = judge.judge(attempts.attempts_of(lab.name), [question], history=history, progress=tell)[0]
         held = "" if saved_mode() else isolation(judge.jail.held) if judge.jail.held else ""
-    feedback = Feedback(verdict, held)
+    if verdict.status == "missing":
+        verdict.text = f"no cell that begins with `# answer: {question}` has been run since this kernel started"
+    stale = attempts.newer_definition(question, lab.questions[question].defines)
+    remark = (f"You have since run a cell that defines `{stale}` and does not begin with `# answer: {question}`. "
+              "This is about the older one.") if stale else ""
+    feedback = Feedback(verdict, held, remark)
     if seed is None and not saved_mode() and verdict.status != "broken":
         Progress().record("check", question, {"status": verdict.status, "hint": verdict.hint}, right=verdict.passed)
         if verdict.status == "failed":
@@ -65,6 +71,7 @@ def check(question: str, *, seed: int | None = None) -> Feedback:
 def hint(question: str) -> Shown:
     """A hint for what the last check of `question` found wrong: a nudge, then the idea, then nearly the answer."""
     levels = next_hint(question)
+    status, _, passed = _last_check(question)
     parts, lines = [], []
     for name, text in zip(LEVELS, levels, strict=False):
         parts += [note(name), paragraph(text)]
@@ -73,8 +80,10 @@ def hint(question: str) -> Shown:
     tail = f'Call hint("{question}") again for more.' if left and lines else ""
     if not lines:
         tail = f'Nothing to hint at: run check("{question}") first, and a hint fits what it finds.'
-        if _last_check(question)[1]:
+        if passed:
             tail = "This one passes. There is nothing to hint at."
+        elif status in ("missing", "not reached"):
+            tail = f'Nothing to hint at: the last check found it {status}. Run the cells it needs, then check again.'
     return Shown(card(*parts, note(tail) if tail else "", label=f"Hint {question}"), "\n".join([*lines, tail]).strip())
 
 
@@ -84,7 +93,7 @@ def next_hint(question: str) -> list[str]:
     Raises `InvalidUse` for a question that does not exist.
     """
     _lab_with(question)
-    code, passed = _last_check(question)
+    _, code, passed = _last_check(question)
     found = hints_of(lab_of(question)).get(code, Hint())
     if passed or not found.levels:
         return []
@@ -99,7 +108,7 @@ def next_hint(question: str) -> list[str]:
 def solution(question: str, *, give_up: bool = False) -> Shown:
     """The course's own answer to `question`, once yours passes. give_up: now, and it is remembered that you asked."""
     _lab_with(question)
-    passed = _last_check(question)[1]
+    passed = _last_check(question).passed
     if not passed and not give_up and not saved_mode():
         text = (f'Not yet: `check("{question}")` has to pass first. If you would rather read on, '
                 f'`solution("{question}", give_up=True)` shows it, and your progress says so.')
@@ -190,12 +199,18 @@ def _split(seed: int) -> tuple[int, int]:
     return divmod(seed, 1000)
 
 
-def _last_check(question: str) -> tuple[str, bool]:
-    """The hint's code of the last check of that question, and whether it passed."""
+class _LastCheck(NamedTuple):
+    status: str = ""
+    hint: str = ""
+    passed: bool = False
+
+
+def _last_check(question: str) -> _LastCheck:
+    """What the last check of that question found."""
     fact = Progress().latest("check", question)
     if fact is None or not isinstance(fact.value, dict):
-        return "", False
-    return str(fact.value.get("hint", "")), fact.right is True
+        return _LastCheck()
+    return _LastCheck(str(fact.value.get("status", "")), str(fact.value.get("hint", "")), fact.right is True)
 
 
 def _make_due(cards: tuple[str, ...], because: str) -> None:

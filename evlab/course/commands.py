@@ -6,12 +6,20 @@ import sys
 
 import click
 
+from evlab.course import judge_commands
+from evlab.course.dev_commands import dev
+from evlab.course.drill_commands import drill
+
 __all__ = ["evlab"]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def evlab():
     """Learn event-driven architecture by running it, breaking it and replaying it."""
+
+
+for command in (dev, drill, judge_commands.check, judge_commands.hint, judge_commands.grade):
+    evlab.add_command(command)
 
 
 @evlab.command()
@@ -51,19 +59,21 @@ def doctor():
 
 @evlab.command()
 def progress():
-    """Show your guesses and quizzes, notebook by notebook."""
+    """Show your guesses, quizzes and checks, notebook by notebook."""
     from rich.table import Table
 
     from evlab.course.progress import Progress
     from evlab.course.standing import standings
 
     table = Table("notebook", title="Your progress", title_justify="left")
-    for column in ("guesses made", "right", "quizzes answered", "right"):
+    for column in ("guesses made", "right", "quizzes answered", "right", "checks passed"):
         table.add_column(column, justify="right")
     for line in standings(Progress().facts()):
         cells = []
         for asked, answered, right in (line.guesses, line.quizzes):
             cells += [f"{answered} of {asked}", str(right)] if asked else ["-", "-"]
+        asked, _, passed = line.checks
+        cells.append(f"{passed} of {asked}" if asked else "-")
         table.add_row(_plain(line.notebook), *cells)
     _console().print(table)
 
@@ -79,40 +89,6 @@ def reset(name: str):
         click.echo(f"evlab: your version is kept as workspace/kept/{kept.name}")
     click.echo(f"evlab: workspace/{path.parent.name}/{path.name} is the course's again; "
                f"if it is open, choose File > Reload Notebook from Disk")
-
-
-@evlab.group()
-def dev():
-    """For those who change the course itself."""
-
-
-@dev.command()
-@click.argument("names", nargs=-1)
-@click.option("-j", "--jobs", type=click.IntRange(1, 16), default=2, show_default=True, help="Notebooks at a time.")
-def save(names: tuple[str, ...], jobs: int):
-    """Run notebooks (all, or NAMES such as 03 or lab02) and save them with their outputs."""
-    from rich.progress import MofNCompleteColumn, Progress, TextColumn
-
-    from evlab.course import saving
-    from evlab.course.workspace import course_notebooks
-
-    console = _console()
-    columns = (TextColumn("running notebooks"), *Progress.get_default_columns()[1:2], MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=len(set(names)) or len(course_notebooks()))
-
-        def tell(saved: saving.Saved) -> None:
-            blocked = any(fault.rule in saving.BLOCKING for fault in saved.faults)
-            state = "FAILED" if saved.failure else "NOT SAVED" if blocked else "saved" if saved.changed else "as it was"
-            console.print(f"{saved.name:45} {saved.seconds:5.1f} s  {state}", highlight=False, markup=False)
-            for fault in [saved.failure, *saved.faults] if saved.failure else saved.faults:
-                console.print(f"    {fault}", highlight=False, markup=False, soft_wrap=True)
-            bar.advance(task)
-
-        results = saving.save(names, jobs=jobs, done=tell)
-    bad = sum(not saved.ok for saved in results)
-    console.print(f"{len(results) - bad} notebooks are as they should be, {bad} are not", highlight=False)
-    sys.exit(1 if bad else 0)
 
 
 def _console():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from evlab.course.judge.verdict import Verdict
+from evlab.course.judge.verdict import histories as counted
 from evlab.viz.theme import GREEN, INK, LINE, MUTED, VERMILLION, escape
 from evlab.widgets.card import MONO, card, note, paragraph, words
 
@@ -12,7 +13,7 @@ __all__ = ["Feedback", "Shown", "running"]
 
 HEADS = {"passed": "\u2713 Passed", "failed": "\u2717 Not yet", "not answered": "\u25cb Not answered yet",
          "missing": "\u25cb Nothing to check", "not reached": "\u25cb Not reached", "broken": "\u2717 The check broke"}
-MARKS = {"passed": "\u2713", "failed": "\u2717", "not reached": "\u25cb"}
+MARKS = {"passed": "\u2713", "failed": "\u2717"}
 
 
 class Shown:
@@ -36,9 +37,10 @@ class Shown:
 class Feedback(Shown):
     """The feedback to one question. `verdict` has the facts, `passed` the answer in one word."""
 
-    def __init__(self, verdict: Verdict, isolation: str = ""):
+    def __init__(self, verdict: Verdict, isolation: str = "", remark: str = ""):
         self.verdict = verdict
-        super().__init__(_html(verdict, isolation), f"{verdict}\n\n  {next_step(verdict)}")
+        lines = [str(verdict), *([f"  {remark}"] if remark else []), f"  {next_step(verdict)}"]
+        super().__init__(_html(verdict, isolation, remark), "\n\n".join(lines))
 
     @property
     def passed(self) -> bool:
@@ -67,12 +69,14 @@ def running(question: str, done: int, total: int) -> dict[str, str]:
     return {"text/html": card(paragraph(text), bar, label="Check"), "text/plain": text}
 
 
-def _html(verdict: Verdict, isolation: str) -> str:
+def _html(verdict: Verdict, isolation: str, remark: str) -> str:
     colour = GREEN.text if verdict.passed else VERMILLION.text if verdict.status in ("failed", "broken") else MUTED
     points = f"{verdict.earned:g} of {verdict.points:g} points"
     parts = [paragraph(f"{HEADS[verdict.status]}: {verdict.title}", size=16, weight=600, colour=colour),
              note(points)]
     parts += [_promise(check.promise, check.status, check.histories) for check in verdict.checks]
+    if remark:
+        parts.append(paragraph(remark, top=12))
     if verdict.text:
         parts.append(paragraph(verdict.sentence, size=15, weight=600, top=14))
     figure = verdict.figure()
@@ -94,8 +98,9 @@ def _html(verdict: Verdict, isolation: str) -> str:
 
 def _promise(promise: str, status: str, histories: int) -> str:
     colour = {"passed": GREEN.text, "failed": VERMILLION.text}.get(status, MUTED)
-    tail = {"passed": f"{histories} histories", "failed": f"broken in history {histories}"}.get(status, "not reached")
-    return (f'<p style="margin:6px 0 0;line-height:1.5"><span style="color:{colour};font-weight:600">{MARKS[status]}'
+    tail = {"passed": counted(histories), "failed": f"broken in history {histories}"}.get(status, status)
+    mark = MARKS.get(status, "\u25cb")
+    return (f'<p style="margin:6px 0 0;line-height:1.5"><span style="color:{colour};font-weight:600">{mark}'
             f'</span> {words(promise)} <span style="color:{MUTED};font-size:12px">{tail}</span></p>')
 
 

@@ -1,45 +1,15 @@
 """What a learner has done: guesses, quizzes, checks and visits, as facts in one SQLite file per user.
 
-Facts are only ever added. What you see ("right so far") is the latest fact of each question.
+What you see ("right so far") is the latest fact of each question.
 """
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import pathlib
-import sqlite3
-import sys
-import threading
-import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from evlab.errors import InvalidUse
-from evlab.widgets.card import being_saved as saved_mode
+from evlab.course.facts import Fact, FactFile, home_folder, saved_mode
 
 __all__ = ["Fact", "Progress", "Tally", "home_folder", "saved_mode"]
-
-_PATIENCE = 10.0  # seconds that one kernel waits for another to finish its write of a few bytes
-_DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}  # ERROR: the table is not ours
-_TABLE = """CREATE TABLE IF NOT EXISTS facts (
-    number INTEGER PRIMARY KEY, kind TEXT NOT NULL, id TEXT NOT NULL, value TEXT, right INTEGER, at REAL NOT NULL)"""
-
-
-class Fact(NamedTuple):
-    """One thing that a learner did."""
-
-    kind: str
-    """"guess", "quiz", "check" or "visit"."""
-    id: str
-    """The question, such as "lag.drain-time"; for a visit the notebook."""
-    value: Any
-    """What was answered: anything that JSON can hold."""
-    right: bool | None
-    """None while nobody has judged it, or where there is nothing to judge."""
-    at: float
-    """Seconds since 1970-01-01 UTC."""
 
 
 class Tally(NamedTuple):
@@ -49,64 +19,10 @@ class Tally(NamedTuple):
     right: int
 
 
-def home_folder() -> pathlib.Path:
-    """The folder of this user's own files: what EVLAB_HOME names, else where the system keeps a program's data."""
-    named = os.environ.get("EVLAB_HOME")
-    if named:
-        return pathlib.Path(named).expanduser().absolute()
-    import platformdirs
+class Progress(FactFile):
+    """The learner's facts, in `path`, or in this user's own progress.db; see `FactFile` for what is kept."""
 
-    return platformdirs.user_data_path("evlab", appauthor=False)
-
-
-class Progress:
-    """The learner's facts, in `path`, or in this user's own file if `path` is not given.
-
-    1. A fact is on disk when `record` returns: it survives kill -9.
-    2. Several kernels may record at once; each opens the file for the moment of one call.
-    3. A lesson never stops for it. A damaged file is moved aside (kept) and a new one begun; a file that cannot be
-       written is replaced by memory, and that work is lost when the kernel ends. Both say so once, on stderr.
-    4. While a notebook is saved or replayed (EVLAB_SAVED=1) the facts live in memory, one fresh set a process.
-    """
-
-    def __init__(self, path: str | os.PathLike | None = None):
-        self._memory: sqlite3.Connection | None = None
-        self.path: pathlib.Path | None = None
-        if path is not None:
-            self.path = pathlib.Path(path)
-        elif saved_mode():
-            self._memory = _shared_memory()
-        else:
-            self.path = home_folder() / "progress.db"
-
-    def record(self, kind: str, id: str, value: Any = None, right: bool | None = None) -> Fact:
-        """Add a fact and return it. Raises `InvalidUse` for a value that JSON cannot hold."""
-        for name, text in (("kind", kind), ("id", id)):
-            if not isinstance(text, str) or not text:
-                raise InvalidUse(f"{name}={text!r} is not a name", next_step="give a string that is not empty")
-        try:
-            encoded = json.dumps(value)
-        except (TypeError, ValueError) as error:
-            raise InvalidUse(f"the value of {id!r} cannot be kept", why=str(error),
-                             next_step="give text, a number, or a list or dict of them") from error
-        fact = Fact(kind, id, json.loads(encoded), None if right is None else bool(right), time.time())
-        row = (kind, id, encoded, fact.right, fact.at)
-        self._run(lambda db: db.execute("INSERT INTO facts (kind, id, value, right, at) VALUES (?, ?, ?, ?, ?)", row))
-        return fact
-
-    def latest(self, kind: str, id: str) -> Fact | None:
-        """The last fact of that question, or None."""
-        rows = self._run(lambda db: db.execute(
-            "SELECT kind, id, value, right, at FROM facts WHERE kind = ? AND id = ? ORDER BY number DESC LIMIT 1",
-            (kind, id)).fetchall())
-        return _fact(rows[0]) if rows else None
-
-    def facts(self, kind: str | None = None) -> list[Fact]:
-        """The latest fact of each question, of one kind or of all, ordered by kind and id."""
-        rows = self._run(lambda db: db.execute(
-            "SELECT kind, id, value, right, at FROM facts WHERE number IN (SELECT max(number) FROM facts"
-            " GROUP BY kind, id) AND (?1 IS NULL OR kind = ?1) ORDER BY kind, id", (kind,)).fetchall())
-        return [_fact(row) for row in rows]
+    name, holds = "progress", "progress"
 
     def summary(self) -> dict[str, Tally]:
         """How much of each kind is done: {"guess": Tally(made=12, right=7), ...}. A kind without facts is absent."""
@@ -115,120 +31,3 @@ class Progress:
             made, right = tallies.get(fact.kind, (0, 0))
             tallies[fact.kind] = Tally(made + 1, right + (fact.right is True))
         return tallies
-
-    def damage(self) -> str:
-        """What is wrong with the file, or "" if it can be read and written. Changes nothing."""
-        if self.path is None or not self.path.exists():
-            folder = next(parent for parent in (self.path or pathlib.Path.cwd() / "x").parents if parent.exists())
-            return "" if self.path is None or os.access(folder, os.W_OK) else f"{folder} is not yours to write"
-        try:
-            with contextlib.closing(_open(self.path)) as db:
-                db.execute("BEGIN IMMEDIATE")
-                db.execute("ROLLBACK")
-        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
-            return str(error)
-        return "it is damaged" if _damaged(self.path) else ""
-
-    def _run(self, work: Callable[[sqlite3.Connection], Any]) -> Any:
-        for last_try in (False, True):
-            if self._memory is not None:
-                break
-            try:
-                with contextlib.closing(_open(self.path)) as db:
-                    return work(db)
-            except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
-                if not _is_damage(error) or last_try or not self._move_aside():
-                    self._memory = _memory()
-                    _say(f"your progress cannot be kept in {self.path} ({error}); what you do now counts until this "
-                         f"kernel ends. Next step: run `evlab doctor`")
-        with _MEMORY_LOCK:
-            return work(self._memory)
-
-    def _move_aside(self) -> bool:
-        """Keep the damaged file under another name. False if that is not possible.
-
-        Two kernels may find the damage at once. The second must not move away the new file that the first has begun,
-        so both look again under a lock, one that the system takes back from a process that dies.
-        """
-        try:
-            with contextlib.closing(sqlite3.connect(f"{self.path}.lock", timeout=_PATIENCE)) as lock:
-                lock.execute("BEGIN EXCLUSIVE")
-                if not _damaged(self.path):
-                    return True
-                kept = self.path.with_name(f"progress-damaged-{time.time_ns() // 1_000_000}.db")
-                for suffix in ("-wal", "-shm", ""):  # the log first: a new file must never meet an old log
-                    with contextlib.suppress(FileNotFoundError):
-                        os.replace(f"{self.path}{suffix}", f"{kept}{suffix}")
-        except (sqlite3.Error, OSError):
-            return False
-        _say(f"your progress file was damaged. It is kept as {kept.name} beside the new, empty one")
-        return True
-
-
-def _open(path: pathlib.Path) -> sqlite3.Connection:
-    """Open the file, made with its table if need be. The first kernels to start may all try to make it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
-    try:
-        db.text_factory = lambda data: data.decode("utf-8", "replace")
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                    db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = FULL")
-                if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'facts'").fetchone():
-                    db.execute(_TABLE)
-                return db
-            except sqlite3.OperationalError as error:  # the change to WAL does not wait for others by itself
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
-    except BaseException:
-        db.close()
-        raise
-
-
-def _damaged(path: pathlib.Path) -> bool:
-    try:
-        with contextlib.closing(_open(path)) as db:
-            db.execute("SELECT number, kind, id, value, right, at FROM facts LIMIT 1")
-            return db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok"
-    except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
-        return _is_damage(error)
-
-
-def _is_damage(error: Exception) -> bool:
-    """Whether the file's content is at fault, and not a lock, a full disk or a missing permission."""
-    if isinstance(error, UnicodeDecodeError):  # sqlite3 quotes the damaged table in its own error message
-        return True
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
-
-
-def _fact(row: tuple) -> Fact:
-    kind, id, value, right, at = row
-    with contextlib.suppress(ValueError, TypeError):
-        value = json.loads(value)
-    return Fact(kind, id, value, None if right is None else bool(right), at)
-
-
-_MEMORY_LOCK = threading.Lock()
-_shared: sqlite3.Connection | None = None
-
-
-def _memory() -> sqlite3.Connection:
-    db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
-    db.execute(_TABLE)
-    return db
-
-
-def _shared_memory() -> sqlite3.Connection:
-    """One set of facts for the whole process: a question and the map of the same notebook see the same."""
-    global _shared
-    if _shared is None:
-        _shared = _memory()
-    return _shared
-
-
-def _say(line: str) -> None:
-    print(f"evlab: {line}", file=sys.stderr)

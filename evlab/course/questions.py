@@ -7,12 +7,12 @@ one who has not reads past it. So each guess is on disk before any cell can show
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
 from evlab.course.bank import find_question
+from evlab.course.numbers import read_number
 from evlab.course.progress import Progress, saved_mode
 from evlab.errors import EvlabError, InvalidUse
 from evlab.viz.compare import counted
@@ -126,7 +126,7 @@ class Prediction:
         """A guess as the browser sends it: always text."""
         if value is None or not str(value).strip():
             raise InvalidUse("Choose one first." if self.options else "Type a number first.")
-        return value if self.options else _number(str(value))
+        return value if self.options else read_number(str(value))
 
     def _accept(self, value: Any) -> Any:
         if self.options is not None:
@@ -312,18 +312,6 @@ def _lines(lines: Iterable[str]) -> str:
 
 def _text(guess: Any) -> str | None:
     return None if guess is None else str(guess)
-
-
-def _number(text: str) -> float:
-    """A number as people type it: 1200, 1 200, 1,200, 0.5 or 12%."""
-    bare = text.strip().removesuffix("%").strip()
-    if re.fullmatch(r"[+-]?\d{1,3}([ ,_\u00a0\u202f]\d{3})+(\.\d+)?", bare):
-        bare = re.sub(r"[ ,_\u00a0\u202f]", "", bare)
-    try:
-        number = float(bare)
-        return int(number) if number.is_integer() else number
-    except ValueError:
-        raise InvalidUse(f"{text.strip()[:40]!r} is not a number.") from None
 
 
 def _check_words(**named: Any) -> None:

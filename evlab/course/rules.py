@@ -6,6 +6,7 @@ A rule is given a `Book` and yields (cell, what is wrong): cells count from 1, a
 from __future__ import annotations
 
 import ast
+import contextlib
 import pathlib
 import re
 import sys
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from evlab.course.book import Book, Markup, called, join
+from evlab.course.solutions import BadMarks, cut_solutions
 
 __all__ = ["CELL_LINES", "KERNELSPEC", "LANGUAGE", "LIMIT", "RULES", "Fault", "check"]
 
@@ -77,10 +79,13 @@ def check(book: Book, only: Iterable[str] | None = None) -> list[Fault]:
 
 @_rule
 def _counts(book: Book):
-    """nbval silently skips a cell without a count, so each code cell has one: 1, 2, ... n."""
-    counts = [cell.get("execution_count") for _, cell, _ in book.code]
-    if book.folder == "labs" and not any(counts) and not book.outputs:
-        return  # a lab is given out before anybody ran it
+    """nbval silently skips a cell without a count, so each code cell has one: 1, 2, ... n. A lab has none: it is given
+    out before anybody ran it, and its outputs would give answers away."""
+    if book.folder == "labs" and not book.master:
+        for number, cell, _ in book.code:
+            if cell.get("execution_count") or cell.get("outputs"):
+                yield number, "has a count or an output, in a lab that nobody ran; run `make labs`"
+        return
     for expected, (number, cell, source) in enumerate(book.code, 1):
         if not source.strip():
             yield number, "is empty; remove it"
@@ -121,6 +126,8 @@ def _plain_python(book: Book):
         for line in source.splitlines():
             if re.match(r"\s*[%!]", line):
                 yield number, f"holds {line.split()[0]!r}; cells are plain Python"
+        if source.rstrip().endswith(";"):
+            yield number, "ends with a semicolon, which hides a value in JupyterLab, not in the replay; write _ = ..."
 
 
 @_rule
@@ -264,7 +271,8 @@ def _metadata(book: Book):
     if None in ids or len(set(ids)) < len(ids):
         yield 0, "has cells without an id of their own"
     for number, cell in enumerate(book.cells, 1):
-        if extra := sorted(cell.get("metadata", {}).keys() - {"tags", "jupyter"}):
+        known = {"tags", "jupyter", "nbgrader"} if book.folder == "labs" and not book.master else {"tags", "jupyter"}
+        if extra := sorted(cell.get("metadata", {}).keys() - known):
             yield number, f"holds metadata {', '.join(extra)}"
 
 
@@ -306,7 +314,11 @@ def _named_imports(book: Book):
 
 @_rule
 def _short_cells(book: Book):
+    """A solution in a master is as long as it has to be: the learner starts from the gap."""
     for number, _, source in book.code:
+        if book.master:
+            with contextlib.suppress(BadMarks):
+                source = cut_solutions(source).source
         lines = sum(1 for line in source.splitlines() if line.strip())
         if lines > CELL_LINES:
             yield number, f"has {lines} lines of code; {CELL_LINES} is the limit"
@@ -362,8 +374,14 @@ def _links(book: Book):
 
 @_rule
 def _no_solutions(book: Book):
-    if book.folder == "labs":
-        for number, _, source in book.code:
-            if "BEGIN SOLUTION" in source:
-                yield number, "holds a solution"
+    """Solutions stand in masters, between marks that fit together, and nowhere else."""
+    for number, cell in enumerate(book.cells, 1):
+        source = join(cell["source"])
+        if book.master:
+            try:
+                cut_solutions(source)
+            except BadMarks as error:
+                yield number, str(error)
+        elif re.search(r"#\s*(?:BEGIN|END) SOLUTION", source):
+            yield number, "holds a solution"
 

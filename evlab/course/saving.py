@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from evlab.course.book import Book, join
 from evlab.course.data import course_folder
 from evlab.course.rules import KERNELSPEC, LANGUAGE, Fault, check
-from evlab.course.workspace import course_notebooks, find_notebook, write_atomically
+from evlab.course.workspace import course_notebooks, find_notebook, saved_notebooks, write_atomically
 
 __all__ = ["BLOCKING", "CELL_SECONDS", "Saved", "kernel_environment", "normalise", "save", "this_python"]
 
@@ -55,13 +55,15 @@ def save(names: Iterable[str] = (), *, course: pathlib.Path | None = None, jobs:
          done: Callable[[Saved], None] = lambda saved: None) -> list[Saved]:
     """Run the notebooks named (all of them, by default), `jobs` at a time, and save each with its outputs.
 
+    Of a lab it is the master that runs: what learners get holds gaps and no outputs (`make labs`).
     1. Each runs in a kernel and an empty folder of its own, with EVLAB_SAVED=1 and PYTHONHASHSEED=0.
     2. A notebook that fails, warns or is too large is not written. Each file is written whole or not at all.
     3. `done` is called as each notebook ends. The answer is in course order.
     """
     course = course or course_folder()
-    known = course_notebooks(course)
-    chosen = sorted({find_notebook(name, course) for name in names}, key=list(known).index) or list(known)
+    known = saved_notebooks(course)
+    chosen = sorted({find_notebook(name, course, known) for name in names}, key=list(known).index) or list(known)
+    linked = {*course_notebooks(course), *(f"labs/{path.name}" for path in known.values())}
     with tempfile.TemporaryDirectory(prefix="evlab-") as scratch:
         environment = kernel_environment(pathlib.Path(scratch), course, PYTHONHASHSEED="0", TZ="UTC")
 
@@ -69,7 +71,7 @@ def save(names: Iterable[str] = (), *, course: pathlib.Path | None = None, jobs:
             async with turn:
                 folder = pathlib.Path(scratch, "work", name)
                 folder.mkdir(parents=True)
-                saved = await _save_one(name, known, folder, environment)
+                saved = await _save_one(name, known[name], linked, folder, environment)
             done(saved)
             return saved
 
@@ -159,11 +161,10 @@ def _joined(outputs: list[dict]) -> list[dict]:
     return joined
 
 
-async def _save_one(name: str, known: dict[str, pathlib.Path], folder: pathlib.Path, environment: dict) -> Saved:
+async def _save_one(name: str, path: pathlib.Path, linked: set[str], folder: pathlib.Path, environment: dict) -> Saved:
     began = time.monotonic()
-    stem = known[name].stem
-    before = known[name].read_bytes()
-    notebook = normalise(json.loads(before), stem)
+    before = path.read_bytes()
+    notebook = normalise(json.loads(before), path.stem)
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             cell |= {"outputs": [], "execution_count": None}
@@ -173,11 +174,11 @@ async def _save_one(name: str, known: dict[str, pathlib.Path], folder: pathlib.P
         return Saved(name, seconds, failure)
     import nbformat
 
-    data = (nbformat.writes(nbformat.from_dict(normalise(notebook, stem))).rstrip("\n") + "\n").encode()
-    faults = check(Book(json.loads(data), name, size=len(data), known=known))
+    data = (nbformat.writes(nbformat.from_dict(normalise(notebook, path.stem))).rstrip("\n") + "\n").encode()
+    faults = check(Book(json.loads(data), name, size=len(data), known=linked))
     changed = data != before and not any(fault.rule in BLOCKING for fault in faults)
     if changed:
-        write_atomically(known[name], data)
+        write_atomically(path, data)
     return Saved(name, seconds, "", faults, changed)
 
 

@@ -15,22 +15,25 @@ __all__ = ["Standing", "standings"]
 
 
 class Standing(NamedTuple):
-    """One notebook and what was done in it. Each count is (asked by the notebook, answered, right)."""
+    """One notebook and what was done in it. Each count is (asked by the notebook, answered, right); of checks, which
+    only labs have, the third is how many have passed."""
 
     notebook: str
     guesses: tuple[int, int, int]
     quizzes: tuple[int, int, int]
+    checks: tuple[int, int, int] = (0, 0, 0)
 
 
 def standings(facts: Iterable[Fact], course: pathlib.Path | None = None) -> list[Standing]:
     """One line for each notebook of the course, in order, and one for answers to questions that it no longer asks."""
-    answered = {(fact.kind, fact.id): fact for fact in facts if fact.kind in ("guess", "quiz")}
+    answered = {(fact.kind, fact.id): fact for fact in facts if fact.kind in ("guess", "quiz", "check")}
     lines = []
     for name, path in course_notebooks(course).items():
         book = Book(json.loads(path.read_bytes()), name)
-        guesses = _count(answered, "guess", book.questions("predict"))
-        lines.append(Standing(book.stem, guesses, _count(answered, "quiz", book.questions("quiz"))))
-    old = [_count(answered, kind, [id for of, id in answered if of == kind]) for kind in ("guess", "quiz")]
+        checks = book.questions("check") if book.folder == "labs" else []
+        lines.append(Standing(book.stem, _count(answered, "guess", book.questions("predict")),
+                              _count(answered, "quiz", book.questions("quiz")), _count(answered, "check", checks)))
+    old = [_count(answered, kind, [id for of, id in answered if of == kind]) for kind in ("guess", "quiz", "check")]
     if any(asked for asked, _, _ in old):
         lines.append(Standing("questions of an earlier version", *old))
     return lines

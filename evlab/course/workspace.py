@@ -13,13 +13,14 @@ import json
 import os
 import pathlib
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from evlab.course.data import course_folder
 from evlab.errors import EvlabError
 
-__all__ = ["Synced", "UnknownNotebook", "WorkspaceError", "cleared", "course_notebooks", "find_notebook", "reset",
-           "sync", "workspace_folder", "write_atomically"]
+__all__ = ["Synced", "UnknownNotebook", "WorkspaceError", "cleared", "course_masters", "course_notebooks",
+           "find_notebook", "reset", "saved_notebooks", "sync", "workspace_folder", "write_atomically"]
 
 _FOLDERS = ("notebooks", "labs")
 
@@ -73,12 +74,27 @@ def course_notebooks(course: pathlib.Path | None = None) -> dict[str, pathlib.Pa
             for path in sorted((course / folder).glob("*.ipynb")) if not path.name.startswith(("_", "."))}
 
 
-def find_notebook(name: str, course: pathlib.Path | None = None) -> str:
+def course_masters(course: pathlib.Path | None = None) -> dict[str, pathlib.Path]:
+    """The masters of the labs, which hold solutions: {"labs/authoring/lab01/lab01_x.ipynb": its path, ...}. They never
+    reach a workspace."""
+    course = course or course_folder()
+    return {f"labs/authoring/{path.parent.name}/{path.name}": path
+            for path in sorted((course / "labs" / "authoring").glob("lab[0-9][0-9]/lab*.ipynb"))}
+
+
+def saved_notebooks(course: pathlib.Path | None = None) -> dict[str, pathlib.Path]:
+    """What is run and saved with its outputs, in course order: the notebooks, and of the labs their masters."""
+    lessons = {name: path for name, path in course_notebooks(course).items() if name.startswith("notebooks/")}
+    return lessons | course_masters(course)
+
+
+def find_notebook(name: str, course: pathlib.Path | None = None, known: Iterable[str] | None = None) -> str:
     """The notebook that `name` means: "03", "lab02", "03_when_delivery_fails", with folder and ending or without.
 
-    Raises `UnknownNotebook` if it means none or more than one.
+    It is looked for among `known`, by default what learners get. Raises `UnknownNotebook` if `name` means none or more
+    than one.
     """
-    known = course_notebooks(course)
+    known = course_notebooks(course) if known is None else known
     wanted = name.replace("\\", "/").removeprefix("./").removeprefix("workspace/").removesuffix(".ipynb")
     folder, _, stem = wanted.rpartition("/")
     inside = [key for key in known if not folder or key.startswith(folder + "/")]

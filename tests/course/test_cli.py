@@ -34,7 +34,7 @@ def course(tmp_path):
     (course / "notebooks/01_events.ipynb").write_text(cells(
         'predict("01.fanout", "How many?", ["1", "3"])', 'guess = predict(id="01.late", prompt="How late?")',
         'quiz("01.fact", "Which is a fact?", {"a": "yes", "b": "no"}, "a")'))
-    (course / "labs/lab01_bus.ipynb").write_text(cells("answer()"))
+    (course / "labs/lab01_bus.ipynb").write_text(cells("answer()", 'check("lab01.q1")', 'check("lab01.q2")'))
     return course
 
 
@@ -114,17 +114,20 @@ def test_progress_counts_guesses_and_quizzes_in_each_notebook(evlab, tmp_path):
     progress.record("guess", "01.fanout", "3", True)
     progress.record("quiz", "01.fact", "b", False)
     progress.record("guess", "an.older.one", 3, True)
+    progress.record("check", "lab01.q1", {}, True)
+    progress.record("check", "lab01.q2", {}, False)
     process = evlab("progress")
     rows = {line.split("│")[1].strip(): [cell.strip() for cell in line.split("│")[2:-1]]
             for line in process.stdout.splitlines() if line.startswith("│")}
-    assert rows["01_events"] == ["1 of 2", "1", "1 of 1", "0"]
-    assert rows["lab01_bus"] == ["-", "-", "-", "-"]
-    assert rows["questions of an earlier version"] == ["1 of 1", "1", "-", "-"]
+    assert rows["01_events"] == ["1 of 2", "1", "1 of 1", "0", "-"]
+    assert rows["lab01_bus"] == ["-", "-", "-", "-", "1 of 2"]
+    assert rows["questions of an earlier version"] == ["1 of 1", "1", "-", "-", "-"]
 
 
 def test_standings_of_nobody_ask_for_everything(course):
     lines = {line.notebook: line for line in standings([], course)}
     assert lines["01_events"].guesses == (2, 0, 0) and lines["01_events"].quizzes == (1, 0, 0)
+    assert lines["lab01_bus"].checks == (2, 0, 0) and lines["01_events"].checks == (0, 0, 0)
     assert len(lines) == 3
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from evlab.course import Progress, course_map
 from evlab.course.data import CourseFileError
-from evlab.course.map import PARTS, lessons
+from evlab.course.map import BELONGS, PARTS, labs, lessons
 from evlab.errors import InvalidUse
 from evlab.viz.figure import Figure
 
@@ -99,7 +99,72 @@ def test_a_damaged_notebook_is_named(books, text):
     assert caught.value.path == "04_broken.ipynb"
 
 
+# ------------------------------------------------------------------------------------------------------------ labs
+
+
+@pytest.fixture
+def with_labs(books):
+    folder = books.parent / "labs"
+    folder.mkdir()
+    write(folder, "lab01_a_bus.ipynb", "from evlab.course import check\ncheck('lab01.q1')", "check('lab01.q2', seed=4)",
+          "check('lab01.q1')", prose="# Lab 01: A bus you can trust")
+    write(folder, "lab05_a_log.ipynb", "check('lab05.q1')", title="A log on disk")
+    write(folder, "lab12_incident.ipynb")
+    (folder / "authoring").mkdir()
+    write(folder / "authoring", "lab01_a_bus.ipynb", "check('lab01.q9')")
+    return books
+
+
+def test_a_lab_stands_under_its_notebook_or_the_last_one_before_it(with_labs):
+    assert [tuple(lab) for lab in labs(with_labs)] == [
+        ("lab01", "A bus you can trust", "02", ("lab01.q1", "lab01.q2")),
+        ("lab05", "A log on disk", "10", ("lab05.q1",)), ("lab12", "incident", "10", ())]
+    write(with_labs, "03_delivery.ipynb", title="When delivery fails")
+    assert labs(with_labs)[0].notebook == "03"
+    (with_labs / "00_start_here.ipynb").unlink()
+    (with_labs / "02_publish.ipynb").unlink()
+    (with_labs / "03_delivery.ipynb").unlink()
+    assert labs(with_labs)[0].notebook == "10"
+
+
+def test_checks_that_passed_are_counted(with_labs):
+    for question, right in (("lab01.q1", False), ("lab01.q1", True), ("lab01.q2", False), ("lab07.q1", True)):
+        Progress().record("check", question, {}, right)
+    figure = course_map("02", folder=with_labs)
+    assert figure.text.splitlines()[0].endswith("You have made 0 of 2 guesses and passed 1 of 3 checks")
+    assert "    lab01 A bus you can trust (1 of 2 passed)\n" in figure.text
+    assert "    lab05 A log on disk (0 of 1 passed)\n    lab12 incident (no checks)" in figure.text
+    assert "1 of 2 passed" in figure.svg and "A box under a notebook is its lab." in figure.svg
+    assert figure.text.startswith("3 notebooks and 3 labs, ")
+
+
+def test_a_lab_that_was_passed_and_then_broken_is_not_passed(with_labs):
+    Progress().record("check", "lab05.q1", {}, True)
+    assert "(1 of 1 passed)" in course_map(folder=with_labs).text
+    Progress().record("check", "lab05.q1", {}, False)
+    assert "(0 of 1 passed)" in course_map(folder=with_labs).text
+
+
+def test_a_saved_map_shows_what_there_is_to_check_and_no_result(with_labs, monkeypatch):
+    Progress().record("check", "lab01.q1", {}, True)
+    monkeypatch.setenv("EVLAB_SAVED", "1")
+    figure = course_map("02", folder=with_labs)
+    assert "lab01 A bus you can trust (2 checks)" in figure.text and "lab05 A log on disk (1 check)" in figure.text
+    assert "passed" not in figure.text + figure.svg
+
+
+def test_a_course_without_labs_says_nothing_of_labs(books):
+    figure = course_map(folder=books)
+    assert "lab" not in figure.text and "its lab" not in figure.svg
+
+
 def test_the_words_stay_on_the_page_and_apart_for_any_course(tmp_path, monkeypatch):
+    (tmp_path / "labs").mkdir()
+    for lab in BELONGS:
+        write(tmp_path / "labs", f"{lab}_x.ipynb", f"check('{lab}.q1')", title="A lab with a long title " * 3)
+    write(tmp_path / "labs", "lab13_x.ipynb", title="x")
+    tmp_path = tmp_path / "notebooks"
+    tmp_path.mkdir()
     for number in range(26):
         write(tmp_path, f"{number:02d}_x.ipynb", *[f"predict('{number}.{k}', 'x')" for k in range(number % 8)],
               title="Concurrency, snapshots and forgetting what must be forgotten" if number % 3 else "Événements <b>",
@@ -116,3 +181,4 @@ def test_the_words_stay_on_the_page_and_apart_for_any_course(tmp_path, monkeypat
     figure = course_map("05", folder=tmp_path)
     assert made[0].overflow() == [] and made[0].collisions() == []
     assert all(f"{name}:" in figure.text for name, _, _ in PARTS) and "More:" in figure.text
+    assert figure.text.count("(0 of 1 passed)") == 12 and "    lab13 x (no checks)" in figure.text

@@ -18,18 +18,19 @@ from hostile import PAYLOADS
 from evlab.course.book import Book
 from evlab.course.data import course_folder
 from evlab.course.rules import KERNELSPEC, LANGUAGE, LIMIT, RULES, check
-from evlab.course.workspace import course_notebooks
+from evlab.course.workspace import course_masters, course_notebooks
 from evlab.sim.history import History
 from evlab.viz import timeline
 from evlab.widgets.card import card, paragraph, table
 
-SAVED = course_notebooks(course_folder())
+GIVEN = course_notebooks(course_folder())
+SAVED = GIVEN | course_masters(course_folder())
 SAFETY = ("scripts", "remote", "inline-svg", "types", "widgets")
 
 
 def saved(name):
     data = SAVED[name].read_bytes()
-    return Book(json.loads(data), name, size=len(data), known=SAVED)
+    return Book(json.loads(data), name, size=len(data), known=GIVEN)
 
 
 def test_the_course_has_notebooks():
@@ -51,7 +52,7 @@ def test_a_saved_notebook_is_valid_and_ends_with_a_newline(name):
 
 
 def test_no_two_questions_of_the_course_share_an_id():
-    asked = [(verb, id) for name in SAVED for verb in ("predict", "quiz") for id in saved(name).questions(verb)]
+    asked = [(verb, id) for name in GIVEN for verb in ("predict", "quiz") for id in saved(name).questions(verb)]
     twice = sorted({question for question in asked if asked.count(question) > 1})
     assert not twice
 
@@ -139,7 +140,8 @@ PLANTED = {
                  lambda b: b["cells"][2]["metadata"].__setitem__("tags", ["nbval-ignore-output"])],
     "redraws": [say(2, "from IPython.display import clear_output"), say(2, "display(x, display_id=True)"),
                 say(2, "from ipywidgets import Output"), say(2, "import tqdm"), say(2, "x.clear_output()")],
-    "plain-python": [say(2, "%time x()"), say(2, "!ls"), say(2, "%%capture\nx"), say(2, "if x:\n    !ls")],
+    "plain-python": [say(2, "%time x()"), say(2, "!ls"), say(2, "%%capture\nx"), say(2, "if x:\n    !ls"),
+                     say(2, "world.run();\n")],
     "sets": [text("{'b', 'a'}"), put(2, printed("found {2, 1} of them\n")), text("frozenset({'b', 'a'})")],
     "errors": [lambda b: b["cells"][7].__setitem__("metadata", {}), put(7)],
     "stderr": [put(2, printed("FutureWarning: old", "stderr"))],
@@ -181,7 +183,7 @@ PLANTED = {
     "voice": [say(5, "## A finding\n\nIt works!"), say(5, "## A finding\n\nYou simply run it."),
               say(5, "## A finding\n\nKafka gives you exactly-once delivery."), say(5, "Just run it.")],
     "links": [say(5, "## A finding\n\n[glossary](../docs/glossary.md)"), say(5, "See [it](03_gone.ipynb#part).")],
-    "no-solutions": [say(2, "### BEGIN SOLUTION\nx = 1")],
+    "no-solutions": [say(2, "### BEGIN SOLUTION\nx = 1"), say(5, "## A finding\n\n### END SOLUTION")],
 }
 
 
@@ -201,13 +203,50 @@ def test_a_planted_fault_is_found_by_its_rule(rule, number):
     assert rule in {fault.rule for fault in faults_of(book, name)}
 
 
-def test_the_first_notebook_owes_no_predictions_and_a_lab_may_be_unrun():
-    book = good()
+LAB, MASTER = "labs/lab01_bus.ipynb", "labs/authoring/lab01/lab01_bus.ipynb"
+
+
+def unrun(book):
     for each in book["cells"]:
         if each["cell_type"] == "code":
             each |= {"outputs": [], "execution_count": None, "metadata": {}}
-    assert faults_of(book, "labs/lab01_bus.ipynb") == []
-    assert {fault.rule for fault in faults_of(book)} == {"counts"}
+    return book
+
+
+def test_a_lab_is_unrun_and_may_carry_nbgraders_metadata():
+    book = unrun(good())
+    book["cells"][2]["metadata"] = {"nbgrader": {"grade": True}}
+    assert faults_of(book, LAB) == []
+    assert {fault.rule for fault in faults_of(book)} == {"counts", "metadata"}
+    assert {fault.rule for fault in faults_of(book, MASTER)} == {"counts", "metadata"}
+    for more in ({"execution_count": 1}, {"outputs": [printed("42")]}):
+        book = unrun(good())
+        book["cells"][2] |= more
+        assert [(fault.rule, fault.cell) for fault in faults_of(book, LAB)] == [("counts", 3)]
+
+
+def test_a_master_holds_solutions_as_long_as_they_have_to_be_and_nothing_else_does():
+    book = good()
+    solution = "\n".join(["### BEGIN SOLUTION", *(f"x{n} = {n}" for n in range(40)), "### END SOLUTION"])
+    book["cells"][2]["source"] = f"# answer: lab01.q1\n{solution}"
+    assert faults_of(book, MASTER) == []
+    for name in (LAB, "notebooks/01_good.ipynb"):
+        assert {"no-solutions", "short-cells"} <= {fault.rule for fault in faults_of(book, name)}
+    book["cells"][2]["source"] += "\n### END SOLUTION"
+    assert {fault.rule for fault in faults_of(book, MASTER)} == {"no-solutions", "short-cells"}
+    book["cells"][2]["source"] = "\n".join(f"x{n} = {n}" for n in range(19))
+    assert {fault.rule for fault in faults_of(book, MASTER)} == {"short-cells"}
+
+
+def test_the_links_of_a_master_are_those_of_the_lab_that_learners_get():
+    book = good()
+    book["cells"][0]["source"] = "# A title\n\n[Before](../notebooks/02_bus.ipynb) [itself](lab01_bus.ipynb)"
+    assert faults_of(book, MASTER) == []
+    book["cells"][0]["source"] = "# A title\n\n[Before](../../../notebooks/02_bus.ipynb)[x](checks.py)"
+    assert [fault.rule for fault in faults_of(book, MASTER)] == ["links"]
+
+
+def test_the_first_notebook_owes_no_predictions():
     book = good()
     book["cells"][3]["source"] = "x = 1"
     assert faults_of(book, "notebooks/00_start_here.ipynb") == []

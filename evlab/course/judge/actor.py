@@ -1,9 +1,8 @@
 """An actor: one process that runs an answer, seen from the judge.
 
-`Jail` starts and ends the processes. `Actor` talks to one of them. A conversation is a generator: the judge calls a
-function of the answer, and each call that the answer makes on the way (of a handler, of an env) is served here, in the
-judge, and may yield whatever a process of a World yields. So two answers interleave at every such call, though each is
-plain code without a `yield` in it.
+A conversation with it is a generator: the judge calls a function of the answer, and each call that the answer makes on
+the way (of a handler, of an env) is served here, in the judge, and may yield whatever a process of a World yields. So
+two answers interleave at every such call, though each is plain code without a `yield` in it.
 
 Every value that comes from an answer is a plain one, made here, or one of the classes below: none of its code runs in
 the judge.
@@ -12,20 +11,17 @@ the judge.
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
-import threading
+import hashlib
 from collections.abc import Callable, Generator
 from types import GeneratorType
 from typing import Any
 
-from evlab.course.judge.processes import AnswerBroke, HistoryOver, JudgeDown, Process, Spawned, Template, Watch
+from evlab.course.judge.processes import AnswerBroke, HistoryOver, JudgeDown, Process
 from evlab.course.judge.protocol import DEEPEST, Unspeakable, decode_line, encode_line, error_text, pack, unpack
 from evlab.env import Later, Signal
 from evlab.errors import InvalidUse
 
-__all__ = ["Actor", "AnswerBroke", "AnswerRaised", "Foreign", "HistoryOver", "Jail", "JudgeDown", "Object", "Port",
-           "WrongCall"]
+__all__ = ["Actor", "AnswerBroke", "AnswerRaised", "Foreign", "HistoryOver", "Object", "Port", "WrongCall"]
 
 MOST_ASKS = 3000
 """Calls that an answer may make in one history."""
@@ -38,7 +34,8 @@ class AnswerRaised(Exception):
     """
 
     def __init__(self, type: str, text: str, label: str = "", number: int = 0, line: str = "", foreign: bool = False):
-        self.type, self.text, self.label, self.number, self.line, self.foreign = type, text, label, number, line, foreign
+        self.type, self.text, self.foreign = type, text, foreign
+        self.label, self.number, self.line = label, number, line
         super().__init__(f"{type}: {text}" if text else type)
 
 
@@ -89,102 +86,14 @@ class Foreign(Exception):
     def __hash__(self) -> int:
         return hash((self.type, self.text))
 
+    def __str__(self) -> str:
+        return f"{self.type}: {self.text}" if self.text else self.type
 
-class Jail:
-    """Starts actors, and ends every one of them. A context manager; `held` says what the cage keeps, once one ran.
-
-    how: "fork" from a clean template (Linux), or "spawn" a fresh Python each. By default the best that is there.
-    lacks: parts of the cage to leave open, "files" or "calls", as on a system that does not offer them.
-    Raises `InvalidUse` for another word. One thread uses a Jail: the one that made its first actor.
-    """
-
-    def __init__(self, how: str = "", *, lacks: tuple[str, ...] = ()):
-        self.how = how or os.environ.get("EVLAB_JUDGE", "") or ("fork" if sys.platform == "linux" else "spawn")
-        if self.how not in ("fork", "spawn") or self.how == "fork" and sys.platform != "linux":
-            raise InvalidUse(f"the judge cannot start answers by {self.how!r}",
-                             next_step='set EVLAB_JUDGE to "spawn", or to "fork" on Linux, or to nothing')
-        self.held: list[str] = []
-        self._lacks = lacks
-        self._template: Template | None = None
-        self._watch: Watch | None = None
-        self._pinned: tuple[int, set[int]] | None = None
-        """Which thread is pinned to one core, and where it might run before."""
-        self._actors: list[Actor] = []
-
-    def __enter__(self) -> Jail:
-        return self
-
-    def __exit__(self, *_) -> None:
-        self.close()
-
-    def actor(self, sources: list[tuple[str, str]]) -> Actor:
-        """A new actor with that code: (label, source) of each cell.
-
-        Raises `AnswerRaised` if it does not compile, and `JudgeDown` if no process can be started.
-        """
-        for label, source in sources:
-            try:
-                source.encode()
-            except UnicodeEncodeError as error:
-                line = source.count("\n", 0, error.start) + 1
-                raise AnswerRaised("SyntaxError", "half of a surrogate pair is no character", label, line) from error
-        actor = self._start()
-        try:
-            actor._finish(["load", [list(pair) for pair in sources]])
-        except BaseException:
-            actor.kill()
-            raise
-        return actor
-
-    def close(self) -> None:
-        """End every process that this Jail has started. It can be used again, and then begins anew."""
-        for actor in self._actors:
-            actor.kill()
-        self._actors.clear()
-        if self._template is not None:
-            self._template.close()
-            self._template = None
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
-        if self._pinned is not None:
-            (thread, cores), self._pinned = self._pinned, None
-            with contextlib.suppress(OSError):  # that thread may have ended
-                os.sched_setaffinity(thread, cores)
-
-    def _start(self) -> Actor:
-        """An actor that is ready and knows no answer yet."""
-        if self._watch is None:
-            self._watch = Watch()
-            self._pin()
-        if self.how == "spawn":
-            process = Spawned(self._watch, self._lacks)
-        else:
-            if self._template is None or not self._template.alive():
-                self._template = Template(self._lacks)
-            process = self._template.fork(self._watch)
-        actor = Actor(process)
-        self._actors = [other for other in self._actors if not other.dead] + [actor]
-        try:
-            ready = decode_line(process.exchange(b""))
-        except (AnswerBroke, Unspeakable) as error:
-            actor.kill()
-            raise JudgeDown("the process for your answer did not start", why=str(error),
-                            next_step="try again; `evlab doctor` looks at what is missing") from error
-        process.ready, self.held = True, [str(name) for name in ready[1:]]
-        return actor
-
-    def _pin(self) -> None:
-        """Judge and answers on one core: only one of them ever works, and a message that stays there takes half the
-        time (14,000 against 35,000 round trips a second). It is this thread that is pinned, until `close`."""
-        with contextlib.suppress(OSError, AttributeError):
-            thread, cores = threading.get_native_id(), os.sched_getaffinity(0)
-            os.sched_setaffinity(thread, {sorted(cores)[os.getpid() % len(cores)]})
-            self._pinned = thread, cores
+    __repr__ = __str__
 
 
 class Actor:
-    """One process with an answer in it. After `AnswerBroke` it is dead; `Jail.actor` makes another."""
+    """One process with an answer in it. After `AnswerBroke` it is dead; a Jail makes another."""
 
     def __init__(self, process: Process):
         self._process = process
@@ -205,7 +114,8 @@ class Actor:
         self.asks, self._inside = 0, 0
         self._ports, self._numbers, self._errors = [], {}, set()
         self._process.begin_history()
-        self._finish(["reset", seed])
+        chance = hashlib.sha256(f"{seed}/answer".encode()).digest()[:8]  # not the seed: it tells the faults to come
+        self._finish(["reset", int.from_bytes(chance, "big") >> 1])
 
     def call(self, target: str | Object, *args, **named) -> Generator:
         """Call a function of the answer, by name or as an `Object`; a process that returns what it returns.
@@ -273,7 +183,7 @@ class Actor:
             if function is None:
                 raise WrongCall(f"{port.name} cannot be called" if not verb else f"{port.name} has no {verb!r:.80}")
             given, named = self._unpack(args), self._unpack(named)
-            if not (isinstance(given, list) and isinstance(named, dict) and all(isinstance(name, str) for name in named)):
+            if not (isinstance(given, list) and isinstance(named, dict) and all(type(name) is str for name in named)):
                 raise Unspeakable("arguments of a call are a list and a dict")
             value = yield from self._handle(port, function, given, named)
         except (HistoryOver, JudgeDown):  # for the judge, not for the answer
@@ -298,7 +208,8 @@ class Actor:
             result = function(*args, **named)
         except TypeError as error:
             if error.__traceback__.tb_next is None:  # not even begun
-                raise WrongCall(f"{port.name} was called with other arguments than it takes: "
+                verb = next((f".{verb}" for verb, own in port.verbs.items() if own is function and verb), "")
+                raise WrongCall(f"{port.name}{verb} was called with other arguments than it takes: "
                                 f"{str(error).partition(') ')[2] or error}") from None
             raise
         finally:
@@ -338,8 +249,7 @@ class Actor:
                 raise AnswerRaised(str(kind)[:80], text, str(label)[:80], int(number), str(line)[:200],
                                    foreign is True and text in self._errors)
             if reply[0] == "ask":
-                raise Unspeakable("it calls the judge where nobody may be called: while its cell is run, or an attribute "
-                                  "is read")
+                raise Unspeakable("it calls the judge where it may not: while its cell is run, or an attribute read")
             raise Unspeakable(f"it says {reply[0][:40]!r}")
         except (Unspeakable, ValueError, TypeError, OverflowError) as error:
             self.kill()
@@ -366,7 +276,7 @@ class Actor:
     def _refer(self, value: Any) -> list:
         if isinstance(value, Object):
             if value.actor is not self:
-                raise AnswerRaised("TypeError", f"a {value.type} of one process cannot go to another; send plain values")
+                raise AnswerRaised("TypeError", f"a {value.type} cannot go to another process; send plain values")
             return ["answer", value.number]
         if not isinstance(value, Port):
             raise TypeError(f"a check gave the answer a {type(value).__name__}; give it a Port")

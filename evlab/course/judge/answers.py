@@ -12,13 +12,14 @@ import json
 import pathlib
 import re
 import symtable
+import warnings
 from dataclasses import dataclass, field
 
 from evlab.errors import EvlabError
 
 __all__ = ["Answers", "NotANotebook", "defined_names", "mark_of", "missing_names", "read_answers"]
 
-MARK = re.compile(r"\A\s*#[ \t]*(answer|helper)[ \t]*:[ \t]*([A-Za-z0-9_.-]+)[ \t]*\r?(?:\n|\Z)")
+MARK = re.compile(r"(?i)\A\s*#[ \t]*(answer|helper)[ \t]*:[ \t]*([A-Za-z0-9_.-]+)[ \t]*\r?(?:\n|\Z)")
 LARGEST = 5_000_000
 """Bytes of a notebook that is read."""
 
@@ -39,7 +40,7 @@ class Answers:
 def mark_of(source: str) -> tuple[str, str]:
     """("answer", "lab01.q1"), ("helper", "lab01") or ("", "") for a cell's source."""
     found = MARK.match(source)
-    return (found[1], found[2].lower()) if found else ("", "")
+    return (found[1].lower(), found[2].lower()) if found else ("", "")
 
 
 def read_answers(path: str | pathlib.Path, lab: str) -> Answers:
@@ -94,7 +95,7 @@ def collect(sources: list[str], lab: str) -> Answers:
 def defined_names(source: str) -> set[str]:
     """The names that a cell defines at its outermost level; nothing for code that does not parse."""
     try:
-        table = symtable.symtable(source, "cell", "exec")
+        table = _table(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return set()
     names = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
@@ -104,8 +105,7 @@ def defined_names(source: str) -> set[str]:
 def missing_names(source: str, known: set[str]) -> list[str]:
     """Names that a cell uses from outside and that nobody defines: not it, not `known`, not Python itself."""
     try:
-        table = symtable.symtable(source, "cell", "exec")
-        ast.parse(source)
+        table = _table(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return []
     have = defined_names(source) | known | set(dir(builtins)) | {"__name__", "__file__", "__doc__", "__annotations__"}
@@ -119,6 +119,14 @@ def missing_names(source: str, known: set[str]) -> list[str]:
                 used[symbol.get_name()] = None
         tables += current.get_children()
     return [name for name in used if name not in have]
+
+
+def _table(source: str) -> symtable.SymbolTable:
+    """The names of a cell that parses. What Python warns of in it is no matter here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ast.parse(source)
+        return symtable.symtable(source, "cell", "exec")
 
 
 def _declared_global(table: symtable.SymbolTable) -> set[str]:

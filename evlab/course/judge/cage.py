@@ -42,18 +42,18 @@ _WRITES = 0x1 | 0x2 | 0x40 | 0x200
 
 _ALLOWED = {
     "x86_64": (0xC000003E, (
-        0, 1, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 17, 19, 20, 21, 24, 25, 28, 60, 63, 72, 79, 89, 97, 98, 99, 100,
-        102, 104, 107, 108, 110, 111, 131, 158, 186, 39, 201, 202, 204, 217, 219, 228, 229, 231, 262, 267, 269, 273, 318,
+        0, 1, 3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 15, 17, 19, 20, 21, 24, 25, 28, 39, 60, 63, 79, 89, 97, 98, 99, 100,
+        102, 104, 107, 108, 110, 111, 131, 158, 186, 201, 202, 204, 217, 219, 228, 229, 231, 262, 267, 269, 273, 318,
         332, 334, 439), {2: 24, 257: 32}),
     "aarch64": (0xC00000B7, (
-        17, 25, 48, 57, 61, 62, 63, 64, 65, 66, 67, 78, 79, 80, 93, 94, 98, 99, 113, 114, 123, 124, 128, 132, 134, 135,
+        17, 48, 57, 61, 62, 63, 64, 65, 66, 67, 78, 79, 80, 93, 94, 98, 99, 113, 114, 123, 124, 128, 132, 134, 135,
         139, 153, 160, 163, 165, 172, 173, 174, 175, 176, 177, 178, 179, 214, 215, 216, 222, 226, 233, 278, 291, 293,
         439), {56: 32}),
 }
 """By machine: the audit number of its architecture (linux/audit.h); the numbers of the system calls that an answer may
 make: read and write what is open, memory, time, looking at files, ending; and those that open a file, with the place of
 their flags in the filter's data. From the kernel's tables (syscall_64.tbl, asm-generic/unistd.h). No sleep: an answer
-that needs one has misunderstood the course. No signal by way of fcntl: see `_filter`."""
+that needs one has misunderstood the course."""
 _FCNTL = {"x86_64": 72, "aarch64": 25}
 """Of fcntl only its commands 0 to 3 and 1030, which copy and describe a descriptor; F_SETOWN could send signals."""
 
@@ -177,8 +177,10 @@ def _library() -> list[tuple[str, int]]:
             for entry in entries:
                 if entry.is_dir() and entry.name.startswith("python"):
                     todo.append(entry.path)
-                elif entry.name not in ("site-packages", "dist-packages"):
-                    found.append((entry.path, _EXECUTE | _READ_FILE | (_READ_FOLDER if entry.is_dir() else 0)))
+                elif entry.is_dir(follow_symlinks=False) and entry.name not in ("site-packages", "dist-packages"):
+                    found.append((entry.path, _EXECUTE | _READ_FILE | _READ_FOLDER))
+                elif entry.is_file():
+                    found.append((entry.path, _EXECUTE | _READ_FILE))
     return found
 
 

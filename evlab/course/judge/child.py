@@ -1,7 +1,7 @@
 """The process in which an answer runs: it does what the judge says, one message at a time, and knows nothing else.
 
-As a template (Linux) it imports what answers use, gives up its right to open files, and then forks one process an
-actor: that takes 2 ms, a fresh Python 50. Elsewhere each actor is a fresh Python. Either way the actor closes its cage,
+As a template (Linux) it forks one process an actor: that takes 2 ms, a fresh Python 50. Elsewhere each actor is a fresh
+Python. Either way it imports what answers use and gives up its right to open files; then the actor closes its cage,
 loads the answer's code, and runs it in a namespace that is new for each history.
 
 Nothing here decides anything. An answer that takes this file apart gets a process that talks nonsense, and the judge
@@ -12,25 +12,42 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import gc
 import linecache
 import os
 import random
+import socket
 import sys
 import traceback
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from evlab import errors
 from evlab.course.judge import cage
-from evlab.course.judge.protocol import Unspeakable, decode_line, encode_line, error_text, pack, unpack
+from evlab.course.judge.protocol import DEEPEST, Unspeakable, decode_line, encode_line, error_text, pack, unpack
 from evlab.event import Event
 
 CPU_SECONDS = 120
-"""CPU time of one actor in all; a single call has far less, and the judge counts it."""
+"""CPU time of one actor in all; a call and a history have far less, and the judge counts it."""
 MEMORY = 256 * 2**20
 MOST_PRINTED = 4000
 """Characters of what an answer prints in one history that are kept."""
+NOTHING_RAN = "returned a generator or a coroutine: with `yield` or `async` in it, calling it runs nothing"
 ASIDE = ("Event", "EvlabError", "Timeout")
 """Names of evlab that an answer may import: the rest is what it is asked to build."""
+
+
+USUAL = ("abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal", "enum",
+         "fractions", "functools", "hashlib", "heapq", "inspect", "itertools", "json", "math", "operator",
+         "queue", "random", "re", "statistics", "string", "struct", "time", "types", "typing", "uuid")
+"""What answers use, imported beforehand."""
+ROOTS = ("argparse", "array", "asyncio", "base64", "calendar", "cmath", "concurrent.futures", "csv", "difflib",
+         "encodings.idna", "fcntl", "fnmatch", "glob", "graphlib", "hmac", "html", "io", "logging", "mmap",
+         "multiprocessing", "numbers", "pathlib", "pickle", "pprint", "secrets", "select", "shutil", "signal",
+         "sqlite3", "stat", "subprocess", "tempfile", "textwrap", "threading", "timeit", "unittest", "urllib.parse",
+         "warnings", "weakref", "zlib", "zoneinfo")
+"""What is imported, too, where the judge is root: its answers are nobody, who may not reach a Python that lies in
+root's own folder. Others import what they like."""
 
 
 class Channel:
@@ -78,6 +95,9 @@ class Port:
         return f"<{self.__dict__['__port__'][1]}>"
 
 
+PLAIN = str | int | float | list | tuple | Event | BaseException | Port | None
+
+
 class Printed:
     """Where an answer's prints go: the first of them are kept for the report, and there is no end to the rest."""
 
@@ -111,6 +131,8 @@ class Actor:
         self.numbers: dict[int, int] = {}
         self.ports: dict[int, Port] = {}
         self.printed = Printed()
+        self.inside = False
+        """An object's fields are being taken: of objects in them only the name is told, or there would be no end."""
 
     def serve(self) -> None:
         """Do what the judge says until it hangs up."""
@@ -119,12 +141,8 @@ class Actor:
 
     def perform(self, message: list) -> None:
         try:
-            answer = ["return", self.pack(self.do(message))]
-        except (SystemExit, KeyboardInterrupt, GeneratorExit, Exception) as error:
-            answer = ["raise", *self.describe(error)]
-        try:
-            self.channel.send(answer)
-        except Unspeakable as error:
+            self.channel.send(["return", self.pack(self.do(message))])
+        except BaseException as error:  # sys.exit, Ctrl-C and whatever the answer has made: all of it is its own
             self.channel.send(["raise", *self.describe(error)])
 
     def do(self, message: list) -> Any:
@@ -134,7 +152,10 @@ class Actor:
             function = self.unpack(target) if isinstance(target, dict) else self.find(target)
             if method:
                 function = getattr(function, method)
-            return function(*self.unpack(args), **self.unpack(named))
+            result = function(*self.unpack(args), **self.unpack(named))
+            if isinstance(result, GeneratorType | CoroutineType | AsyncGeneratorType):
+                raise TypeError(f"{method or getattr(function, '__name__', 'the call')} {NOTHING_RAN}")
+            return result
         if verb == "get":
             return getattr(self.unpack(rest[0]), rest[1])
         if verb == "load":
@@ -175,7 +196,7 @@ class Actor:
             if message[0] == "value":
                 return self.unpack(message[1])
             if message[0] == "error":
-                raise make_error(*message[1:3])
+                raise make_error(*message[1:])
             self.perform(message)
 
     # ------------------------------------------------------------------------------------ values and references
@@ -184,23 +205,29 @@ class Actor:
         return pack(value, self.refer)
 
     def refer(self, value: Any) -> list:
-        if isinstance(value, Port):
+        if type(value) is Port:
             return ["port", value.__dict__["__port__"][0]]
         number = self.numbers.get(id(value))
         if number is None:
             number = self.numbers[id(value)] = len(self.objects) + 1
             self.objects[number] = value  # kept, so that no other object gets its id
-        fields = {}
+        return ["answer", number, str(type(value).__name__), callable(value), self.fields_of(value)]
+
+    def fields_of(self, value: Any) -> dict[str, Any]:
+        """The first plain attributes of an object, packed; nothing of one that keeps none."""
+        if self.inside:
+            return {}
+        self.inside = True
         try:
-            fields = {name: self.pack(item) for name, item in list(vars(value).items())[:20]
-                      if isinstance(name, str) and isinstance(item, str | int | float | list | tuple | Event | Port
-                                                             | BaseException | None)}
-        except Exception:  # no __dict__, or one that holds itself
-            fields = {}
-        return ["answer", number, type(value).__name__, callable(value), fields]
+            return {name: self.pack(item) for name, item in list(vars(value).items())[:20]
+                    if isinstance(name, str) and isinstance(item, PLAIN)}
+        except Exception:  # no __dict__, or what it holds cannot be told
+            return {}
+        finally:
+            self.inside = False
 
     def unpack(self, value: Any) -> Any:
-        return unpack(value, self.resolve, make_error)
+        return unpack(value, self.resolve, make_error, -DEEPEST)
 
     def resolve(self, reference: list) -> Any:
         kind, number, *rest = reference
@@ -213,19 +240,18 @@ class Actor:
 
     def describe(self, error: BaseException) -> list:
         """An error for the judge: its type, text, and the answer's own line that raised it."""
-        where, number, line = "", 0, ""
+        name, number, text = "", 0, error_text(error)
         for frame, at in traceback.walk_tb(error.__traceback__):
-            name = frame.f_code.co_filename
-            if name.startswith("<answer "):
-                where, number, line = name[8:-1], at, linecache.getline(name, at).strip()
-        if isinstance(error, SyntaxError) and (error.filename or "").startswith("<answer "):
-            where, number, line = error.filename[8:-1], error.lineno or 0, (error.text or "").strip()
-            return [type(error).__name__, error.msg, where, number, line[:200], False]
-        return [type(error).__name__, error_text(error), where, number, line[:200], hasattr(error, "__from_judge__")]
+            if frame.f_code.co_filename.startswith("<answer "):
+                name, number = frame.f_code.co_filename, at
+        if isinstance(error, SyntaxError) and error.filename in linecache.cache:
+            name, number, text = error.filename, error.lineno or 0, str(error.msg)
+        line = linecache.getline(name, number).strip()[:200] if name in linecache.cache else ""
+        return [str(type(error).__name__), text, name[8:-1], number, line, hasattr(error, "__from_judge__")]
 
 
-def make_error(name: str, text: str) -> BaseException:
-    """The error that a call to the judge raises, by its type's name."""
+def make_error(name: str, text: str, foreign: bool = True) -> BaseException:
+    """The error that a call to the judge raises, by its type's name. `foreign`: it was not raised about that call."""
     kind = getattr(builtins, name, None) or getattr(errors, name, None)
     if not (isinstance(kind, type) and issubclass(kind, Exception | KeyboardInterrupt)):
         kind = RuntimeError
@@ -233,7 +259,8 @@ def make_error(name: str, text: str) -> BaseException:
         error = kind(text)
     except TypeError:
         error = RuntimeError(f"{name}: {text}")
-    error.__from_judge__ = True
+    if foreign:
+        error.__from_judge__ = True
     return error
 
 
@@ -245,8 +272,8 @@ class OnlyTheEvent:
 
     def find_spec(self, name: str, path=None, target=None):
         if name == "evlab" or name.startswith("evlab."):
-            raise ImportError(f"an answer cannot import {name}: it is what you are asked to build. From evlab there are "
-                              f"{', '.join(ASIDE)}")
+            raise ImportError(f"an answer cannot import {name}: it is what you are asked to build. "
+                              f"From evlab there are {', '.join(ASIDE)}")
         return None
 
 
@@ -259,12 +286,16 @@ def no_input(prompt: object = "") -> str:
     raise RuntimeError("nobody is there to type an answer")
 
 
-def prepare() -> None:
-    """Import what answers use while files can be opened, and put the friendly errors in place."""
-    for name in ("abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "datetime", "decimal", "enum",
-                 "fractions", "functools", "hashlib", "heapq", "inspect", "itertools", "json", "math", "operator", "queue",
-                 "random", "re", "statistics", "string", "struct", "time", "types", "typing", "uuid"):
-        __import__(name)
+def prepare(lacks: list[str]) -> tuple[int, list[str]]:
+    """Import what answers use, put the friendly errors in place, and give up the right to open files.
+
+    Returns the address space that is used now, and what of the cage holds.
+    """
+    quiet()
+    root = hasattr(os, "geteuid") and os.geteuid() == 0
+    for name in USUAL + ROOTS if root else USUAL:
+        with contextlib.suppress(ImportError):  # some system Pythons come without some
+            __import__(name)
     import time
 
     import evlab
@@ -273,33 +304,33 @@ def prepare() -> None:
         getattr(evlab, name)
     time.sleep = no_sleep
     builtins.input = no_input
+    builtins.exit = builtins.quit = sys.exit
     sys.meta_path.insert(0, OnlyTheEvent())
     sys.argv = ["answer"]
     os.environ.clear()
+    gc.collect()
+    gc.freeze()  # nothing of this is garbage: a collection in an actor would copy each page that the template shares
+    return cage.address_space(), [] if "files" in lacks else cage.lock_files()
 
 
-def run_actor(read: int, write: int, held: list[str], used: int) -> None:
+def run_actor(read: int, write: int, used: int, held: list[str], lacks: list[str]) -> None:
     """Close the cage, say what holds, and serve."""
     if hasattr(os, "setsid"):
         with contextlib.suppress(OSError):
             os.setsid()
-    held = [*cage.limit(CPU_SECONDS, MEMORY, used), *held, *cage.close_cage()]
+    held = [*held, *cage.limit(CPU_SECONDS, MEMORY, used), *cage.change_user()]
+    cage.stay_private()  # after the change of user, which opens both doors again
+    held += [] if "calls" in lacks else cage.filter_calls()
     actor = Actor(Channel(read, write))
-    actor.channel.send(["ready", held])
+    actor.channel.send(["ready", *held])
     try:
         actor.serve()
     finally:
         os._exit(0)
 
 
-def run_template(control: int) -> None:
-    """Fork an actor for each descriptor that comes over the control socket; reap those that the judge names."""
-    import socket
-
-    link = socket.socket(fileno=control)
-    quiet()
-    prepare()
-    used, held = cage.address_space(), cage.lock_files()
+def run_template(link: socket.socket, *prepared) -> None:
+    """Fork an actor for each pair of descriptors that comes over the link; reap those that the judge names."""
     link.sendall(b"ready\n")
     while True:
         said, descriptors, _, _ = socket.recv_fds(link, 64, 2)
@@ -309,7 +340,7 @@ def run_template(control: int) -> None:
             pid = os.fork()
             if pid == 0:
                 link.close()
-                run_actor(*descriptors, held, used)
+                run_actor(*descriptors, *prepared)
             for descriptor in descriptors:
                 os.close(descriptor)
             link.sendall(b"%d\n" % pid)
@@ -328,13 +359,12 @@ def quiet() -> None:
 
 
 def main(arguments: list[str]) -> None:
-    if arguments[:1] == ["template"]:
-        run_template(int(arguments[1]))
+    """The role, "template" or "spawned", then the parts of the cage to leave open. The judge is at descriptors 0 and 1,
+    the template's at 0 alone."""
+    role, *lacks = arguments
     read, write = os.dup(0), os.dup(1)
-    quiet()
-    prepare()
-    run_actor(read, write, [], cage.address_space())
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+    used, held = prepare(lacks)
+    if role == "template":
+        os.close(write)
+        run_template(socket.socket(fileno=read), used, held, lacks)
+    run_actor(read, write, used, held, lacks)

@@ -34,6 +34,8 @@ LOOK = 0.2
 """Seconds between two looks of the watch."""
 SLOWEST = 5.0
 """Where nobody tells a process's CPU time, so many seconds on the wall count as one: the machine may be busy."""
+LONGEST_START = 60.0
+"""Seconds that the template has for its start, or for any answer."""
 MOST_BYTES = 10_000_000
 """Bytes that an answer may send in one history: the judge keeps what it hears."""
 
@@ -175,6 +177,10 @@ class Forked(Process):
         super().__init__(pid, read, write, watch)
         self._template = template
 
+    def end(self) -> None:
+        if self._template.alive():  # if not, it is gone with the template, and its number may be a stranger's
+            super().end()
+
     def reap(self) -> None:
         self._template.reap(self.pid)
 
@@ -204,6 +210,7 @@ class Template:
 
     def __init__(self, lacks: tuple[str, ...]):
         self._link, theirs = socket.socketpair()
+        self._link.settimeout(LONGEST_START)
         try:
             with theirs:
                 self._process = _start("template", lacks, stdin=theirs, stdout=subprocess.DEVNULL)

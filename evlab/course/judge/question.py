@@ -8,6 +8,7 @@ and what stands behind it is not reached.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from random import Random
@@ -149,14 +150,15 @@ class Case:
         """
         return self.wait(self.calling(target, *args, node=node, method=method), node)
 
-    def calling(self, target: str | Object, *args, node: str = "bus", method: str = "") -> Generator:
-        """The same as a process, for a call out of one. The history shows the call, but for that of a class."""
+    def calling(self, target: str | Object, *args, node: str = "bus", method: str = "", by: str = "") -> Generator:
+        """The same as a process, for a call out of one. The history shows the call, but for that of a class, on the
+        node of the answer or of who calls it, `by`."""
         actor = target.actor if isinstance(target, Object) else self.actor(node)
         name = method or (target if isinstance(target, str) else "a call")
         if name[:1].isupper():
             return (yield from actor._converse(target, method, args, {}))
         about = next((arg.key for arg in args if isinstance(arg, Event)), None)
-        operation = self.history.invoke(name, about, node=node)
+        operation = self.history.invoke(name, about, node=by or node)
         try:
             value = yield from actor._converse(target, method, args, {})
         except AnswerRaised as error:
@@ -211,25 +213,40 @@ class Case:
                 and node in ("", entry.node)]
 
 
-_BY_TEXT = {"time.sleep stops": "SLEEPS", "env.after needs something to call": "CALLS_AT_ONCE"}
-"""Errors that this judge itself raises into an answer, and the mistake behind each."""
+_BY_TEXT = {
+    "time.sleep stops": "SLEEPS", "env.after needs something to call": "CALLS_AT_ONCE",
+    "can't start new thread": "THREADS",
+    "cannot access free variable": "ERROR_GONE", "cannot access local variable": "ERROR_GONE",
+}
+"""How an error's text begins, and the mistake behind it."""
+_BY_TYPE = {
+    "NotImplementedError": "NOT_ANSWERED", "SyntaxError": "SYNTAX", "IndentationError": "SYNTAX", "TabError": "SYNTAX",
+    "SystemExit": "EXITS", "MemoryError": "MEMORY", "RecursionError": "RECURSION", "ImportError": "IMPORTS",
+    "ModuleNotFoundError": "IMPORTS",
+}
+_BY_END = {"stuck": "STUCK", "asks": "ENDLESS", "died": "EXITS", "flood": "FLOOD"}
+_NO_METHOD = re.compile(r"'(\w+)' object has no attribute '(\w+)'")
 
 
 def mistake_of(error: AnswerRaised | AnswerBroke, world: World) -> Mistake:
     """What an answer did that ended its history, as a mistake of any question."""
-    if isinstance(error, AnswerRaised):
-        where = f"line {error.number}, `{error.line}`, raises " if error.number else "it raises "
-        hint = {"NotImplementedError": "NOT_ANSWERED", "NameError": "NOT_DEFINED", "SyntaxError": "SYNTAX",
-                "IndentationError": "SYNTAX", "TabError": "SYNTAX", "SystemExit": "EXITS", "MemoryError": "MEMORY",
-                "RecursionError": "RECURSION", "ImportError": "IMPORTS"}.get(error.type, "RAISES")
-        if hint == "NOT_DEFINED" and error.number:
-            hint = "RAISES"
-        hint = next((known for begin, known in _BY_TEXT.items() if error.text.startswith(begin)), hint)
-        found = Mistake("raises", f"{where}{error.type}: {error.text}" if error.text else f"{where}{error.type}",
-                        tuple(entry.number for entry in list(world.history)[-1:]))
+    last = tuple(entry.number for entry in list(world.history)[-1:])
+    if isinstance(error, AnswerBroke):
+        found = Mistake(error.how, f"your code was stopped: {error}", last)
+        found.hint = _BY_END.get(error.how, "NONSENSE")
+        return found
+    hint = next((known for begin, known in _BY_TEXT.items() if error.text.startswith(begin)),
+                _BY_TYPE.get(error.type, "RAISES"))
+    what = f"{error.type}: {error.text}" if error.text else error.type
+    if "calling it runs nothing" in error.text:
+        hint, text = "YIELDS", error.text
+    elif not error.number and error.type == "NameError":
+        hint, text = "NOT_DEFINED", error.text
+    elif not error.number and (absent := _NO_METHOD.match(error.text)):
+        hint, text = "NO_METHOD", f"`{absent[1]}` has no `{absent[2]}`"
     else:
-        hint = {"stuck": "STUCK", "asks": "ENDLESS", "died": "EXITS", "flood": "FLOOD"}.get(error.how, "NONSENSE")
-        found = Mistake(error.how, f"your code was stopped: {error}",
-                        tuple(entry.number for entry in list(world.history)[-1:]))
+        where = f"line {error.number} of {error.label}, `{error.line}`," if error.number else "your code"
+        text = f"{where} raises {what}"
+    found = Mistake("raises", text, last)
     found.hint = hint
     return found

@@ -12,9 +12,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from evlab.course.judge.actor import Actor, AnswerBroke, AnswerRaised, Jail
+from evlab.course.judge.actor import Actor, AnswerBroke, AnswerRaised
 from evlab.course.judge.answers import Answers, defined_names, missing_names
 from evlab.course.judge.cage import HELD_WORDS
+from evlab.course.judge.jail import Jail
 from evlab.course.judge.labs import Hint, hints_of
 from evlab.course.judge.protocol import readable
 from evlab.course.judge.question import Blame, Case, Check, Lab, Mistake, Question, mistake_of
@@ -43,7 +44,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass
 class CheckResult:
-    """One promise: "passed", "failed" or "not reached"."""
+    """One promise: "passed", "failed", "not reached", or in a replay "not tried"."""
 
     promise: str
     status: str
@@ -110,8 +111,8 @@ class Verdict:
         marks = {"passed": "\u2713", "failed": "\u2717"}
         out = [f"{self.question}  {self.title}: {self.status}, {self.earned:g} of {self.points:g} points"]
         for check in self.checks:
-            tail = f"  ({check.histories} histories)" if check.status == "passed" else ""
-            tail = "  (not reached)" if check.status == "not reached" else tail
+            tried = {"passed": histories(check.histories), "failed": ""}.get(check.status, check.status)
+            tail = f"  ({tried})" if tried else ""
             out.append(f"  {marks.get(check.status, '-')} {check.promise}{tail}")
         if self.text:
             out += ["", f"  {self.sentence}"]
@@ -128,7 +129,12 @@ class Verdict:
 
 def told(failure: Failure) -> list[Entry]:
     """The entries to show: the whole history where it is short, else those that led to the mistake."""
-    return list(failure.history) if len(failure.history) <= SHORT else failure.story
+    entries = list(failure.history) if len(failure.history) <= SHORT else failure.story
+    return [entry for entry in entries if not (entry.kind == "note" and entry.what.startswith("raises Answer"))]
+
+
+def histories(number: int) -> str:
+    return "1 history" if number == 1 else f"{number} histories"
 
 
 class Judge:
@@ -165,18 +171,18 @@ class Judge:
                    progress: Progress) -> Verdict:
         base = next((used for used in question.uses if not earlier[used].passed), None)
         if base is not None:
-            return self._verdict(question, "not reached",
-                                 text=f"it builds on {base}, which has to pass first")
+            state = "whose cell is missing" if earlier[base].status == "missing" else "which has to pass first"
+            return self._verdict(question, "not reached", text=f"it builds on {base}, {state}")
         source = answers.cells.get(question.id)
         if source is None:
             return self._verdict(question, "missing", hint="MISSING",
                                  text=f"there is no cell that begins with `# answer: {question.id}`")
-        before = [*answers.helpers, *(answers.cells[used] for used in question.uses)]
-        wrong = _look(question, source, before, answers)
+        cells = [(f"helper {n}", helper) for n, helper in enumerate(answers.helpers, 1)]
+        cells += [(used, answers.cells[used]) for used in _used(question, answers, self.lab)]
+        wrong = _look(question, source, [helper for _, helper in cells], answers)
         if wrong is not None:
             return self._verdict(question, "failed", hint=wrong.hint, anomaly=wrong.name, text=wrong.text)
-        labels = [*(f"helper {n}" for n in range(1, len(answers.helpers) + 1)), *question.uses, question.id]
-        at_work = _AtWork(self.jail, list(zip(labels, [*before, source], strict=True)))
+        at_work = _AtWork(self.jail, [*cells, (question.id, source)])
         try:
             return self._try_checks(question, at_work, history, progress)
         finally:
@@ -191,6 +197,9 @@ class Judge:
                 results.append(CheckResult(check.promise, "not reached", 0))
                 continue
             numbers = range(check.histories) if history is None else [history] if history < check.histories else []
+            if not numbers:
+                results.append(CheckResult(check.promise, "not tried", 0))
+                continue
 
             def seeds(numbers=numbers, before=done) -> Iterator[int]:
                 for tried, number in enumerate(numbers):
@@ -283,6 +292,16 @@ def _scenario(check: Check, at_work: _AtWork, hint: str = ""):
     return scenario
 
 
+def _used(question: Question, answers: Answers, lab: Lab) -> list[str]:
+    """The other answers that run before this one: those that it builds on, and those whose names it uses."""
+    used = set(question.uses)
+    missing = missing_names(answers.cells[question.id], set().union(*map(defined_names, answers.helpers)))
+    for id in lab.questions:
+        if id != question.id and id in answers.cells and defined_names(answers.cells[id]) & set(missing):
+            used.add(id)
+    return [id for id in lab.questions if id in used]
+
+
 def _look(question: Question, source: str, before: list[str], answers: Answers) -> Mistake | None:
     """What can be said of an answer without running it."""
     found = None
@@ -315,9 +334,11 @@ def isolation(held: list[str]) -> str:
 
 
 def _sentence(text: str) -> str:
-    text = text[:1].upper() + text[1:]
-    return text if text.endswith((".", "?", "!")) else f"{text}."
+    text = _title(text)
+    return text if text.endswith(("?", "!")) else f"{text}."
 
 
 def _title(text: str) -> str:
-    return text[:1].upper() + text[1:160].rstrip(".")
+    """The text as a headline. A word that is a name in code, or of an event, stays as it is."""
+    first = text.partition(" ")[0]
+    return (text[:1].upper() + text[1:] if first.isalpha() else text)[:300].rstrip(".")

@@ -10,7 +10,9 @@ from collections import defaultdict
 from math import inf
 
 from evlab.course.judge import Case, Lab, Object, Port
+from evlab.event import Event
 from evlab.sim import Faults
+from evlab.sim.history import describe
 
 lab = Lab("lab01", "A bus you can trust")
 
@@ -27,8 +29,9 @@ q1 = lab.question("q1", "One failure stops nobody", points=2, defines="deliver_a
 def subscriber(case: Case, name: str, error: BaseException | None = None) -> Port:
     """A handler that notes each event it gets, and fails if `error` is given."""
 
-    def handle(event):
-        operation = case.history.invoke("handle", event.key, node=name)
+    def handle(*given):
+        event = given[0] if len(given) == 1 and isinstance(given[0], Event) else None
+        operation = case.history.invoke("handle", event.key if event else "nothing", node=name)
         if error is None:
             operation.ok()
             return
@@ -54,9 +57,12 @@ def calls(case: Case) -> list[str]:
 
 @q1.check("every handler is called once, in order", histories=12)
 def calls_everyone(case: Case):
-    names = case.random.sample(NAMES, case.pick(1, len(NAMES)))
+    names = case.random.sample(NAMES, case.pick(0 if case.size > 0.8 else 1, len(NAMES)))
     deliver_to(case, dict.fromkeys(names))
     seen = calls(case)
+    bare = [number for number in handled(case) if case.history[number].value == "nothing"]
+    if bare:
+        case.blame("WITHOUT_EVENT", f"{case.history[bare[0]].node} was called without the event", *bare)
     for name in names:
         if name not in seen:
             case.blame("NOT_CALLED", f"{name} subscribed and was never called", *handled(case), value="order-1042")
@@ -118,27 +124,50 @@ def failures_are_reported(case: Case):
     failing = case.random.sample(names, case.pick(0 if case.size else 1, len(names)))
     errors = {name: case.random.choice(ERRORS) if name in failing else None for name in names}
     report = deliver_to(case, errors)
-    expected = [name for name in names if errors[name] is not None]
+    judge_report(case, report, errors)
+    again = deliver_to(case, dict.fromkeys(names))
+    if again:
+        case.blame("REPORT_REMEMBERS", f"nobody failed at the second event, and its report is {describe(again)}",
+                   *handled(case))
+
+
+def judge_report(case: Case, report, errors: dict[str, BaseException | None]):
+    """A list of pairs (name, error), one for each failure, in order."""
+    expected = [name for name, error in errors.items() if error is not None]
+    failed = case.entries("fail", "handle")
+    if expected and (report is None or report in ([], (), {}, "", False, 0)):
+        case.blame("SWALLOWED", f"{expected[0]} failed, and deliver_all returned {describe(report)}: nobody will know",
+                   *failed)
     if not isinstance(report, list | tuple):
-        if expected:
-            case.blame("SWALLOWED", f"{expected[0]} failed, and deliver_all returned {report!r}: nobody will ever know",
-                       *case.entries("fail", "handle"))
-        case.blame("REPORT_SHAPE", f"deliver_all returned {report!r}, and not a list of failures", *handled(case))
+        case.blame("REPORT_SHAPE", f"deliver_all returned {describe(report)}, and not a list of failures",
+                   *handled(case))
     for item in report:
         if not (isinstance(item, list | tuple) and len(item) == 2):
-            case.blame("REPORT_SHAPE", f"the report holds {item!r}, and not a pair of name and error", *handled(case))
+            case.blame("REPORT_SHAPE", f"the report holds {describe(item)}, and not a pair of name and error",
+                       *handled(case))
+        if item[0] not in errors:
+            case.blame("REPORT_SHAPE", f"the report begins a pair with {describe(item[0])}, and not with a name",
+                       *handled(case))
     named = [item[0] for item in report]
     missed = [name for name in expected if name not in named]
     if missed:
-        case.blame("SWALLOWED", f"{missed[0]} failed, and the report does not name it", *case.entries("fail", "handle"))
+        case.blame("SWALLOWED", f"{missed[0]} failed, and the report does not name it", *failed)
     if named != expected:
-        case.blame("REPORT_SHAPE", f"{', '.join(expected) or 'nobody'} failed, and the report names "
-                                   f"{', '.join(map(str, named))}", *handled(case))
+        case.blame("REPORT_SHAPE", f"{', '.join(expected) or 'nobody'} failed, and the report names {', '.join(named)}",
+                   *handled(case))
     for name, error in report:
-        wanted = errors[name]
-        if getattr(error, "type", None) != type(wanted).__name__ or wanted.args[0] not in error.text:
-            case.blame("REPORT_SHAPE", f"the error of {name} was {type(wanted).__name__}: {wanted.args[0]}, and the "
-                                       f"report holds {error!r}", *case.entries("fail", "handle", name))
+        if not is_error(error, errors[name]):
+            case.blame("REPORT_SHAPE", f"the error of {name} was {shown(errors[name])}, and the report holds "
+                                       f"{describe(error)}", *case.entries("fail", "handle", name))
+
+
+def is_error(value, error: BaseException) -> bool:
+    """Is what the answer gave back this very error: its type and its words?"""
+    return getattr(value, "type", "") == type(error).__name__ and str(error.args[0]) in value.text
+
+
+def shown(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error.args[0]}"
 
 
 @q1.check("a stop is not a failure", histories=2)
@@ -148,9 +177,13 @@ def stop_passes(case: Case):
         deliver_to(case, {names[0]: KeyboardInterrupt("Ctrl-C"), names[1]: None})
     except Exception as raised:
         if getattr(raised, "type", "") == "KeyboardInterrupt":
+            if names[1] in calls(case):
+                case.blame("CATCHES_EVERYTHING", f"somebody pressed Ctrl-C while {names[0]} was at work, and "
+                                                 f"{names[1]} was called before it stopped", *handled(case))
             return
         raise
-    case.blame("CATCHES_EVERYTHING", f"somebody pressed Ctrl-C while {names[0]} was at work, and deliver_all went on",
+    went = f"called {names[1]}" if names[1] in calls(case) else "returned as if nothing had happened"
+    case.blame("CATCHES_EVERYTHING", f"somebody pressed Ctrl-C while {names[0]} was at work, and deliver_all {went}",
                *handled(case))
 
 
@@ -170,6 +203,8 @@ class Shop:
         self.case, self.script = case, script
         self.received: list[tuple[str, str]] = []
         self.published: list[str] = []
+        self.from_outside: list[str] = []
+        """Of these, the ones that no handler has published."""
         self.since: dict[str, int] = {}
         self.bus = case.call("Bus")
 
@@ -177,18 +212,19 @@ class Shop:
         self.case.wait(self._subscribe(name))
 
     def publish(self, key: str) -> None:
-        self.case.wait(self._publish(key))
+        self.from_outside.append(key)
+        self.case.wait(self._publish(key, "bus"))
 
     def _subscribe(self, name: str):
         if name not in self.since:
             self.since[name] = len(self.published)
-            self.case.history.did("subscribe", name, node=name)
+            self.case.history.did("subscribe", node=name)
             yield from self.case.actor().method(self.bus, "subscribe", name,
                                                 Port(f"the handler of {name}", self._handler(name)))
 
-    def _publish(self, key: str):
+    def _publish(self, key: str, by: str):
         self.published.append(key)
-        yield from self.case.calling(self.bus, self.case.event(key=key), method="publish")
+        yield from self.case.calling(self.bus, self.case.event(key=key), method="publish", by=by)
 
     def _handler(self, name: str):
         def handle(event):
@@ -200,7 +236,7 @@ class Shop:
                     operation.fail("ValueError: no template")
                     raise ValueError("no template")
                 if verb == "publish" and more not in self.published:
-                    yield from self._publish(more)
+                    yield from self._publish(more, name)
                 if verb == "subscribe":
                     yield from self._subscribe(more)
             operation.ok()
@@ -223,6 +259,10 @@ def judge_order(shop: Shop, late: str = "LATE_SUBSCRIBER"):
         for key in due:
             if got.count(key) > 1:
                 case.blame("CALLED_TWICE", f"{name} got {key} {got.count(key)} times", *_of(case, name, key), value=key)
+        later, reached = shop.from_outside[1:], {key for _, key in shop.received}
+        if later and reached and not reached & set(later):
+            case.blame("STUCK_BUSY", f"{shop.published[0]} was delivered, and {later[0]} reached nobody",
+                       *_published(case, *shop.published))
         for key in due:
             if key not in got:
                 case.blame("LOST", f"{name} never got {key}", *case.entries(what="publish"), value=key)
@@ -251,12 +291,22 @@ def plain_fanout(case: Case):
     for _ in range(case.pick(1, 4)):
         shop.publish(f"order-{len(shop.published) + 1}")
     judge_order(shop)
+    other = Shop(case, [])
+    other.subscribe("email")
+    heard = len(shop.received)
+    other.publish("order-of-another-bus")
+    if len(shop.received) > heard or other.received != [("email", "order-of-another-bus")]:
+        case.blame("SHARED_STATE", "a second bus was made, and the two share their subscribers or their queue",
+                   *_published(case, "order-of-another-bus"))
 
 
 @q2.check("who comes late gets only what comes later", histories=12)
 def late_subscribers(case: Case):
     first, *others = case.random.sample(NAMES, case.pick(2, 4))
-    shop = Shop(case, [(first, "order-1", f"subscribe {name}") for name in others])
+    script = [(first, "order-1", f"subscribe {name}") for name in others]
+    if case.size > 0.4:  # order-2 waits already when they come
+        script = [(first, "order-1", "publish event-2"), *script]
+    shop = Shop(case, script)
     shop.subscribe(first)
     for number in range(case.pick(1, 3)):
         shop.publish(f"order-{number + 1}")
@@ -299,11 +349,22 @@ def failures_in_the_middle(case: Case):
         case.blame("STUCK_BUSY", f"{failing} failed once, and the bus has delivered nothing since",
                    *case.entries("fail", "handle"), *case.entries(what="publish")[-1:])
     judge_order(shop)
+    kept = case.actor().get(shop.bus, "failures")
+    due = len(case.entries("fail", "handle"))
+    pairs = kept if isinstance(kept, list | tuple) else []
+    right = [isinstance(pair, list | tuple) and len(pair) == 2 and pair[0] == failing
+             and is_error(pair[1], ValueError("no template")) for pair in pairs]
+    if due != len(pairs) or not all(right):
+        case.blame("FAILURES_NOT_KEPT", f"{failing} failed, and `failures` of the bus holds {describe(kept)}",
+                   *case.entries("fail", "handle"))
 
 
 # --------------------------------------------------------- q3: try again, wait longer each time, then set it aside
 
 q3 = lab.question("q3", "Try again, then set it aside", points=3, defines="deliver")
+
+
+KINDS = (OSError, ValueError, KeyError, ZeroDivisionError)
 
 
 class Attempts:
@@ -312,6 +373,8 @@ class Attempts:
     def __init__(self, case: Case, name: str, key: str, failures: float):
         self.case, self.name, self.key, self.failures = case, name, key, failures
         self.calls: list[float] = []
+        self.error: Exception | None = None
+        """The last one that it raised."""
         self.given_up: list[tuple[int, str, object]] = []
         """Of each time it was set aside: after how many calls, the event's key, the error."""
 
@@ -319,21 +382,38 @@ class Attempts:
         self.calls.append(self.case.world.now())
         operation = self.case.history.invoke("handle", event.key, node=self.name)
         if len(self.calls) <= self.failures:
-            operation.fail(f"OSError: no answer {len(self.calls)}")
-            raise OSError(f"no answer {len(self.calls)}")
+            self.error = KINDS[(len(self.calls) + self.case.world.seed) % 4](f"no answer {len(self.calls)}")
+            operation.fail(shown(self.error))
+            raise self.error
         operation.ok()
 
     def give_up(self, event, error):
         self.case.history.did("dead letter", getattr(event, "key", event))
         self.given_up.append((len(self.calls), getattr(event, "key", ""), error))
 
-    def start(self, **policy) -> None:
+    def start(self, attempts: int, first: float, event: Event | None = None) -> None:
         case = self.case
-        case.call("deliver", case.event(key=self.key), Port(f"the handler of {self.name}", self.handle), case.env(),
-                  Port("give_up", self.give_up), *policy.values())
+        handler, give_up = Port(f"the handler of {self.name}", self.handle), Port("give_up", self.give_up)
+        try:
+            case.call("deliver", event or case.event(key=self.key), handler, case.env(), give_up, attempts, first)
+        except Exception as raised:
+            self.let_out(raised)
         if len(self.calls) > 1 and case.world.now() == 0:
             case.blame("NO_BACKOFF", f"{len(self.calls)} calls at once, before anything could have mended itself",
                        *case.entries(node=self.name))
+
+    def let_out(self, raised: Exception) -> None:
+        """Blame the answer for an error of the handler that it let through; another error goes on."""
+        if not getattr(raised, "foreign", False):
+            raise raised
+        self.case.blame("LETS_ERROR_OUT", f"the {raised.type} of {self.name} came out of deliver", *self.entries)
+
+    def go_on(self, seconds: float) -> None:
+        """Let the time pass in which it tries again."""
+        try:
+            self.case.run(seconds)
+        except Exception as raised:
+            self.let_out(raised)
 
     @property
     def entries(self) -> list[int]:
@@ -347,17 +427,22 @@ def judge_attempts(tried: Attempts, attempts: int):
     dead = tried.failures >= attempts
     if made > attempts:
         case.blame("ONE_TOO_MANY" if made == attempts + 1 else "RETRIES_FOREVER",
-                   f"{_times(attempts)} allowed, and {tried.name} was called {made} times", *tried.entries)
+                   f"{_allowed(attempts)}, and {tried.name} was called {made} times", *tried.entries)
     if not dead and made > due:
         case.blame("CALLED_AGAIN", f"{tried.name} had handled {tried.key} at attempt {due} and was called again",
                    *tried.entries)
     early = tried.given_up[0][0] if tried.given_up else due
-    if tried.given_up and (early < due or not dead):
-        what = f"after {_times(early)}; {_times(attempts)} allowed" if early < due else "though it had been handled"
-        case.blame("GIVES_UP_EARLY", f"{tried.key} was set aside {what}", *tried.entries)
+    if tried.given_up and early < due:
+        case.blame("GIVES_UP_EARLY", f"{tried.key} was set aside after {_times(early)}; {_allowed(attempts)}",
+                   *tried.entries)
+    if tried.given_up and not dead:
+        case.blame("DEAD_TOO_SOON", f"{tried.name} had handled {tried.key}, and it was set aside all the same",
+                   *tried.entries)
     if made < due:
-        text = f"attempt {made} failed, {_times(attempts)} allowed, and nothing happened any more"
-        case.blame("NOT_RETRIED", text if made else f"{tried.name} was never called", *tried.entries)
+        if not made:
+            case.blame("NOT_CALLED", f"{tried.name} was never called", *tried.entries)
+        case.blame("NOT_RETRIED", f"attempt {made} failed, {_allowed(attempts)}, and nothing happened any more",
+                   *tried.entries)
     if dead and not tried.given_up:
         case.blame("NO_DEAD_LETTER", f"all {_times(attempts)} failed, and {tried.key} is gone: nobody set it aside",
                    *tried.entries)
@@ -365,20 +450,26 @@ def judge_attempts(tried: Attempts, attempts: int):
         case.blame("DEAD_LETTER_TWICE", f"{tried.key} was set aside {len(tried.given_up)} times", *tried.entries)
     if dead:
         _, key, error = tried.given_up[0]
-        if key != tried.key or f"no answer {attempts}" not in getattr(error, "text", ""):
-            case.blame("WRONG_DEAD_LETTER", f"the last error was OSError: no answer {attempts}, and what was set aside "
-                                            f"is {key!r} with {error!r}", *tried.entries)
+        if isinstance(error, Event):
+            case.blame("WRONG_DEAD_LETTER", "the two arguments of give_up are swapped", *tried.entries)
+        if key != tried.key or not is_error(error, tried.error):
+            case.blame("WRONG_DEAD_LETTER", f"the last error was {shown(tried.error)}, and what was set aside is "
+                                            f"{key or 'something'} with {describe(error)}", *tried.entries)
 
 
 def _times(number: int) -> str:
     return "1 attempt" if number == 1 else f"{number} attempts"
 
 
+def _allowed(number: int) -> str:
+    return "1 attempt was allowed" if number == 1 else f"{number} attempts were allowed"
+
+
 @q3.check("what works is called once", histories=3)
 def works_at_once(case: Case):
     tried = Attempts(case, "email", "order-1042", 0)
-    tried.start(attempts=case.pick(2, 4), first=0.5)
-    case.run()
+    tried.start(case.pick(2, 4), 0.5)
+    tried.go_on(60)
     judge_attempts(tried, 4)
 
 
@@ -387,8 +478,8 @@ def tries_again(case: Case):
     attempts = case.pick(2, 6) if case.size < 0.9 else 1
     failures = case.random.choice((1, attempts - 1, inf)) if case.size else inf
     tried = Attempts(case, case.random.choice(NAMES), "order-1042", failures)
-    tried.start(attempts=attempts, first=case.random.choice((0.1, 0.5, 1.0)))
-    case.run(200)
+    tried.start(attempts, case.random.choice((0.1, 0.5, 1.0)))
+    tried.go_on(200)
     judge_attempts(tried, attempts)
 
 
@@ -396,8 +487,8 @@ def tries_again(case: Case):
 def waits_longer(case: Case):
     attempts, first = case.pick(3, 6), case.random.choice((0.1, 0.5, 1.0))
     tried = Attempts(case, "payment", "order-1042", inf)
-    tried.start(attempts=attempts, first=first)
-    case.run(200)
+    tried.start(attempts, first)
+    tried.go_on(200)
     waits = [round(b - a, 3) for a, b in zip(tried.calls, tried.calls[1:], strict=False)]
     due = [round(first * 2**n, 3) for n in range(attempts - 1)]
     if waits != due:
@@ -412,11 +503,13 @@ def _seconds(waits: list[float]) -> str:
 @q3.check("one event's failures are not another's", histories=12)
 def two_at_once(case: Case):
     attempts = case.pick(2, 4)
-    events = [Attempts(case, name, f"order-{number}", inf if number == 1 else case.random.choice((0, 1, inf)))
+    same = case.event(key="order-1") if case.world.seed % 2 else None
+    events = [Attempts(case, name, "order-1" if same else f"order-{number}",
+                       inf if number == 1 else case.random.choice((0, 1, inf)))
               for number, name in enumerate(case.random.sample(NAMES, case.pick(2, 4)), 1)]
     for tried in events:
-        tried.start(attempts=attempts, first=0.5)
-    case.run(200)
+        tried.start(attempts, 0.5, same)
+    events[0].go_on(200)
     for tried in events:
         try:
             judge_attempts(tried, attempts)
@@ -435,8 +528,12 @@ class Network:
     """Subscribers on nodes of their own. A call of a handler travels: it, or its ack, may be lost, and then it ends
     with `Timeout`. A subscriber that is `broken` answers with an error."""
 
-    def __init__(self, case: Case, names: list[str]):
+    def __init__(self, case: Case, names: list[str], attempts: int = ATTEMPTS, first: float = FIRST):
         self.case, self.names = case, names
+        self.attempts, self.first = attempts, first
+        self.ended: dict[tuple[str, str], list[float]] = defaultdict(list)
+        self.when = ""
+        """Said where an accusation is about a redrive."""
         self.broken: set[str] = set()
         self.asked: dict[tuple[str, str], int] = {}
         self.times: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -445,7 +542,7 @@ class Network:
         """Who was asked again, though the bus had the ack."""
         for name in names:
             case.world.listen(name, self._receiver(name))
-        self.bus = case.call("Bus", case.env(), ATTEMPTS, FIRST)
+        self.bus = case.call("Bus", case.env(), self.attempts, self.first)
         for name in names:
             case.wait(case.actor().method(self.bus, "subscribe", name,
                                           Port(f"the handler of {name}", self._handler(name))))
@@ -467,7 +564,13 @@ class Network:
             if place in self.acked:
                 self.needless.add(place)
             answer = self.case.world.ask(name, event, timeout=TIMEOUT)
-            return answer.then(lambda done: self.acked.add(place) if done.error is None else None)
+
+            def over(done):
+                self.ended[place].append(self.case.world.now())
+                if done.error is None:
+                    self.acked.add(place)
+
+            return answer.then(over)
 
         return handle
 
@@ -485,15 +588,23 @@ class Network:
         """(event's key, name) of each dead letter, as the bus shows them."""
         listed = self.case.actor().get(self.bus, "dead_letters")
         found = []
-        for letter in listed if isinstance(listed, list | tuple) else ():
+        if not isinstance(listed, list | tuple):
+            self.case.blame("LETTER_SHAPE", f"`dead_letters` is {describe(listed)}, and not a list",
+                            *self.case.entries())
+        for letter in listed:
+            if isinstance(letter, list | tuple) and not (
+                    len(letter) == 3 and hasattr(letter[0], "key") and letter[1] in self.names
+                    and hasattr(letter[2], "type")):
+                self.case.blame("LETTER_SHAPE", f"a dead letter is {describe(letter)}, and not (event, name, error)",
+                                *self.case.entries())
             parts = list(letter.fields.values()) if isinstance(letter, Object) else letter
             parts = list(parts.values()) if isinstance(parts, dict) else parts
             parts = parts if isinstance(parts, list | tuple) else ()
             key = next((part.key for part in parts if hasattr(part, "key")), None)
             name = next((part for part in parts if part in self.names), None)
             if key is None or name is None:
-                self.case.blame("LETTER_SHAPE", f"a dead letter is {letter!r}; it has to hold the event and the "
-                                                "subscriber's name", *self.case.entries())
+                self.case.blame("LETTER_SHAPE", f"a dead letter is {describe(letter)}; it has to hold the event and "
+                                                "the subscriber's name", *self.case.entries())
             found.append((key, name))
         return found
 
@@ -501,9 +612,11 @@ class Network:
         self.case.call(self.bus, method="redrive")
 
     def forget_calls(self) -> None:
-        """From here on, calls are counted anew."""
+        """From here on, calls are counted anew: those of a redrive."""
+        self.when = " at the redrive"
         self.asked.clear()
         self.times.clear()
+        self.ended.clear()
 
     def received(self, key: str, name: str) -> int:
         return sum(entry.kind == "invoke" and entry.what == "receive" and entry.node == name and entry.value == key
@@ -511,16 +624,23 @@ class Network:
 
     def entries(self, key: str, name: str = "") -> list[int]:
         return [entry.number for entry in self.case.history if entry.kind == "invoke" and entry.value == key
-                and (not name or entry.node in (name, "bus"))]
+                and (not name or entry.node in (name, "bus"))] + self.case.entries(what="redrive")
 
 
-def judge_delivery(net: Network, keys: list[str], allowed: int = ATTEMPTS):
+def judge_delivery(net: Network, keys: list[str], allowed: int = 0):
     """Each subscriber has received each event, or it is a dead letter: nothing in between, nothing forgotten."""
-    case, letters = net.case, net.letters()
+    case, letters, allowed = net.case, net.letters(), allowed or net.attempts
     for name, key in sorted(net.needless):
         case.blame("CALLED_AGAIN", f"{name} had acked {key} and was asked again", *net.entries(key, name), value=key,
                    name="duplicate")
     for key in keys:
+        failed = sorted(name for name in net.names if net.asked.get((name, key), 0) == allowed
+                        and (name, key) not in net.acked)
+        said = sorted(name for about, name in letters if about == key)
+        if len(failed) == len(said) and failed != said:
+            right, wrong = next((a, b) for a, b in zip(failed, said, strict=True) if a != b)
+            case.blame("WRONG_NAME", f"all attempts at {right} failed for {key}, and the dead letter says {wrong}",
+                       *net.entries(key), value=key)
         for name in net.names:
             judge_one(net, key, name, letters.count((key, name)), allowed)
 
@@ -536,20 +656,23 @@ def judge_one(net: Network, key: str, name: str, dead: int, allowed: int):
         case.blame("DEAD_TOO_SOON", f"{key} stands {dead} times among the dead letters of {name}",
                    *net.entries(key, name), value=key)
     if not got and not dead:
-        hint = "TIMEOUT_IS_SUCCESS" if 0 < asked < allowed and not said_no else "LOST"
+        hint = "TIMEOUT_IS_SUCCESS" if 0 < asked < allowed and not said_no else "NEVER_DELIVERED"
         case.blame(hint, f"{name} never received {key}, and it is not among the dead letters", *net.entries(key),
                    value=key, name="lost")
     if dead and asked < allowed:
-        case.blame("GIVES_UP_EARLY" if said_no else "TIMEOUT_IS_DEATH",
-                   f"{key} was set aside for {name} after {_times(asked)}; {allowed} were allowed",
+        case.blame("GIVES_UP_EARLY" if said_no or asked > 1 else "TIMEOUT_IS_DEATH",
+                   f"{key} was set aside for {name} after {_times(asked)}{net.when}; {_allowed(allowed)}",
                    *net.entries(key, name), value=key)
     if asked > allowed:
-        case.blame("RETRIES_FOREVER", f"{name} was asked {asked} times for {key}; {allowed} were allowed",
+        case.blame("RETRIES_FOREVER", f"{name} was asked {asked} times for {key}; {_allowed(allowed)}",
                    *net.entries(key, name), value=key)
-    waits = [round(b - a, 3) for a, b in zip(net.times[name, key], net.times[name, key][1:], strict=False)]
-    if any(wait < FIRST for wait in waits):
-        case.blame("NO_BACKOFF", f"{name} failed, and was asked again after {_seconds(waits)}", *net.entries(key, name),
-                   value=key)
+    waits = [round(b - a, 3) for a, b in zip(net.ended[name, key], net.times[name, key][1:], strict=False)]
+    due = [net.first * 2 ** n for n in range(len(waits))]
+    alone = len(net.names) == 1 and len({where[1] for where in net.times}) == 1
+    if any(wait < least - 0.001 or alone and wait > least + 0.001 for wait, least in zip(waits, due, strict=True)):
+        case.blame("NO_BACKOFF" if min(waits) < 0.001 else "WRONG_WAITS",
+                   f"{name} failed, and was asked again after {_seconds(waits)}; {_seconds(due)} were due",
+                   *net.entries(key, name), value=key)
 
 
 def _failed(case: Case, name: str, key: str):
@@ -566,7 +689,8 @@ def good_day(case: Case):
     for key in keys:
         for name in net.names:
             if not net.received(key, name):
-                case.blame("LOST", f"{name} never received {key}", *net.entries(key), value=key, name="lost")
+                case.blame("NEVER_DELIVERED", f"{name} never received {key}", *net.entries(key), value=key,
+                           name="lost")
             if net.received(key, name) > 1:
                 case.blame("CALLED_AGAIN", f"{name} received {key} {net.received(key, name)} times",
                            *net.entries(key, name), value=key, name="duplicate")
@@ -595,11 +719,33 @@ def broken_subscriber(case: Case):
         net.publish(key)
     case.run(60)
     judge_delivery(net, keys)
+    retried = net.times[net.names[0], keys[0]][1]
+    for name in net.names[1:]:
+        if net.times[name, keys[0]][0] > retried:
+            case.blame("WAITS_FOR_ANOTHER", f"{name} got {keys[0]} after {net.names[0]} had been tried again",
+                       *net.entries(keys[0], name), value=keys[0])
+
+
+@q4.check("attempts and waits are those that the bus was given", histories=4)
+def own_policy(case: Case):
+    attempts, first = ((2, 1.0), (4, 0.25), (5, 0.5), (1, 0.5))[case.world.seed % 4]
+    net = Network(case, ["email"], attempts, first)
+    net.broken = {"email"}
+    net.publish("order-1")
+    case.run(60)
+    place = "email", "order-1"
+    waits = [round(b - a, 3) for a, b in zip(net.ended[place], net.times[place][1:], strict=False)]
+    due = [first * 2 ** n for n in range(attempts - 1)]
+    if waits != due:
+        case.blame("IGNORES_POLICY", f"Bus(env, attempts={attempts}, first={first:g}) made {_times(net.asked[place])}"
+                                     + (f", with waits of {_seconds(waits)}" if waits else ""),
+                   *net.entries("order-1", "email"), value="order-1")
+    judge_delivery(net, ["order-1"])
 
 
 @q4.check("a redrive goes to the one who failed, and forgets nothing", histories=16)
 def redrives(case: Case):
-    net = Network(case, case.random.sample(NAMES, case.pick(2, 4)))
+    net = Network(case, case.random.sample(NAMES, case.pick(2, 4)), 1 if case.size > 0.9 else ATTEMPTS)
     broken = net.names[:case.pick(1, len(net.names) - 1)]
     net.broken = set(broken)
     keys = [f"order-{number}" for number in range(1, case.pick(1, 3) + 1)]
@@ -613,6 +759,9 @@ def redrives(case: Case):
     net.broken = set()
     net.redrive()
     case.run(60)
+    if not net.asked:
+        case.blame("REDRIVES_NOTHING", "there are dead letters, and the redrive called nobody",
+                   *net.entries(keys[0], broken[0]), value=keys[0])
     for key in keys:
         for name in net.names:
             if name not in broken and net.asked.get((name, key)):
@@ -639,7 +788,10 @@ def redrive_in_vain(net: Network, keys: list[str], broken: list[str]):
             if (key, name) not in net.letters():
                 net.case.blame("LOST_IN_REDRIVE", f"{name} failed again at the redrive of {key}, and the dead letter "
                                                   "is gone", *net.entries(key, name), value=key, name="lost")
+            if not net.asked:
+                net.case.blame("REDRIVES_NOTHING", "there are dead letters, and the redrive called nobody",
+                               *net.entries(key, name), value=key)
             if not net.asked.get((name, key)):
                 net.case.blame("NOT_REDRIVEN", f"{key} is a dead letter of {name}, and the redrive left it out",
                                *net.entries(key, name), value=key)
-            judge_one(net, key, name, net.letters().count((key, name)), ATTEMPTS)
+            judge_one(net, key, name, net.letters().count((key, name)), net.attempts)

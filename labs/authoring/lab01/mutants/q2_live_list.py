@@ -7,7 +7,7 @@ from collections import deque
 
 class Bus:
     def __init__(self):
-        self.subscribers, self.waiting, self.busy = [], deque(), False
+        self.subscribers, self.waiting, self.busy, self.failures = [], deque(), False, []
 
     def subscribe(self, name, handler):
         self.subscribers.append((name, handler))
@@ -18,5 +18,5 @@ class Bus:
             return
         self.busy = True
         while self.waiting:
-            deliver_all(self.waiting.popleft(), self.subscribers)
+            self.failures += deliver_all(self.waiting.popleft(), self.subscribers)
         self.busy = False

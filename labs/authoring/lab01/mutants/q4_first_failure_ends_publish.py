@@ -1,5 +1,5 @@
 # The first failure ends the loop over the subscribers.
-# expect: lab01.q4 fails, hint=LOST
+# expect: lab01.q4 fails, hint=NEVER_DELIVERED
 
 # answer: lab01.q4
 class Bus:

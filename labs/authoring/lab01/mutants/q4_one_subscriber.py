@@ -1,5 +1,5 @@
 # Keeps one subscriber: the next one takes the place of the one before.
-# expect: lab01.q4 fails, hint=LOST
+# expect: lab01.q4 fails, hint=NEVER_DELIVERED
 
 # answer: lab01.q4
 class Bus:

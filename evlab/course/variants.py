@@ -1,0 +1,186 @@
+"""The answers that a lab is proved with: the master's, other right ones, wrong ones, and none at all.
+
+mutants/NAME.py and rights/NAME.py hold cells of a lab, each from its line `# answer: lab01.q1` or `# helper: lab01` to
+the next such line. Above the first one stand comments: what kind of answer it is, and of a mutant the line
+
+    # expect: lab01.q1 fails, hint=STOPS_AT_FAILURE
+
+What a file does not hold is the master's.
+"""
+
+from __future__ import annotations
+
+import ast
+import pathlib
+import re
+from dataclasses import dataclass, replace
+
+from evlab.course.judge.answers import Answers, collect, mark_of, read_answers
+from evlab.course.judge.question import Lab
+
+__all__ = ["Fault", "Variant", "blamed_codes", "read_variant", "variants_of"]
+
+_EXPECT = re.compile(r"#[ \t]*expect:[ \t]*(\S+)[ \t]+fails,[ \t]*hint=(\w+)[ \t]*")
+_CODE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*")
+
+
+class Fault(ValueError):
+    """A file of an author's that is not written as it has to be; the text says what is wrong."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One set of answers. kind: master, right, mutant, untouched (every gap is open), or gap (one of them is)."""
+
+    kind: str
+    name: str
+    """As in "mutants/q1_no_try.py"."""
+    answers: Answers
+    question: str = ""
+    """Of a mutant or a gap: the question that is not answered well."""
+    hint: str = ""
+    """Of a mutant: the hint that its verdict has to have."""
+
+    def differs(self, master: Answers, lab: Lab) -> list[str]:
+        """The questions whose verdict may be another than the master's: an answer, a helper, or one it uses differs."""
+        if self.answers is master or self.answers.helpers != master.helpers:
+            return list(lab.questions)
+        found: list[str] = []
+        for id, question in lab.questions.items():
+            if self.answers.cells.get(id) != master.cells.get(id) or set(question.uses) & set(found):
+                found.append(id)
+        return found
+
+
+def variants_of(lab: Lab, folder: pathlib.Path, master: pathlib.Path, learners: list[str],
+                ) -> tuple[list[Variant], list[tuple[str, str]]]:
+    """Every variant of the lab in `folder`, the longest to judge first, and (file, what is wrong) of those that cannot
+    be read. `learners` holds the sources of the notebook that learners get."""
+    right, untouched = read_answers(master, lab.name), collect(learners, lab.name)
+    found = [Variant("master", "the master", right)]
+    faults = []
+    for kind, paths in (("right", "rights/*.py"), ("mutant", "mutants/*.py")):
+        for path in sorted(folder.glob(paths)):
+            name = f"{path.parent.name}/{path.name}"
+            try:
+                found.append(read_variant(path.read_text("utf-8"), kind, name, right, lab))
+            except (Fault, OSError, UnicodeDecodeError) as error:
+                faults.append((name, str(error)))
+    found.append(Variant("untouched", "untouched", untouched))
+    for id in lab.questions if len(lab.questions) > 1 else ():
+        cells = {**right.cells, id: untouched.cells.get(id, "")}
+        found.append(Variant("gap", f"all but {id}", replace(right, cells=cells), id))
+    return found, faults
+
+
+def read_variant(text: str, kind: str, name: str, master: Answers, lab: Lab) -> Variant:
+    """The answers in the text of a file. Raises `Fault`."""
+    first, *cells = re.split(r"(?m)^(?=#[ \t]*(?:answer|helper)[ \t]*:)", text)
+    heads = [line for line in first.splitlines() if line.strip()]
+    if any(not line.startswith("#") for line in heads):
+        raise Fault("code stands above the first `# answer: ...` or `# helper: ...`")
+    expected = [found for line in heads if (found := _EXPECT.fullmatch(line.rstrip()))]
+    if not [line for line in heads if line.strip("# \t") and not re.match(r"#[ \t]*expect:", line)]:
+        raise Fault("its first line does not say what kind of answer it is, as in `# Retries for ever.`")
+    if len(expected) != (kind == "mutant"):
+        raise Fault(f"it needs one line such as `# expect: {lab.name}.q1 fails, hint=CODE`" if kind == "mutant" else
+                    "a right answer expects no failure")
+    answers = Answers(dict(master.cells), [], master.others)
+    held = set()
+    for cell in cells:
+        of, id = mark_of(cell)
+        if of == "answer" and id in lab.questions and id not in held:
+            answers.cells[id] = cell.rstrip() + "\n"
+            held.add(id)
+        elif of == "helper" and id == lab.name:
+            answers.helpers.append(cell.rstrip() + "\n")
+        else:
+            raise Fault(f"{cell.splitlines()[0]!r} stands twice, or names nothing of {lab.name}")
+    if not cells:
+        raise Fault("it holds no cell, which begins with `# answer: ...` or `# helper: ...`")
+    answers.helpers = answers.helpers or master.helpers
+    question, hint = (expected[0][1], expected[0][2]) if expected else ("", "")
+    if expected and question not in lab.questions:
+        raise Fault(f"it expects {question} to fail, which is no question of {lab.name}")
+    return Variant(kind, name, answers, question, hint)
+
+
+# ------------------------------------------------------------------------------------------ codes in a checks.py
+
+
+def blamed_codes(source: str) -> dict[str, int]:
+    """Each hint that a checks.py may blame, with the line where it stands: {"STOPS_AT_FAILURE": 75, ...}.
+
+    That is a string in capitals which is the first argument of `blame`, a value of the dict given to `blame_first`, or
+    gets there by a variable, a parameter, its default or what a function returns.
+    """
+    tree = ast.parse(source)
+    names, found, looked = set(), {}, set()
+    waiting = [node for call in ast.walk(tree) if isinstance(call, ast.Call) for node in _hints_in(call)]
+    while waiting:
+        node = waiting.pop()
+        if id(node) in looked:
+            continue
+        looked.add(id(node))
+        if isinstance(node, ast.IfExp):
+            waiting += [node.body, node.orelse]
+            continue
+        for part in ast.walk(node):
+            if isinstance(part, ast.Constant) and isinstance(part.value, str) and _CODE.fullmatch(part.value):
+                found.setdefault(part.value, part.lineno)
+            name = part.id if isinstance(part, ast.Name) else ""
+            if name and name not in names:
+                names.add(name)
+                waiting += _sources_of(name, tree)
+    return dict(sorted(found.items(), key=lambda item: item[1]))
+
+
+def _hints_in(call: ast.Call) -> list[ast.expr]:
+    """The expressions of a call of `blame` or `blame_first` that say which hint it is."""
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    named = {keyword.arg: keyword.value for keyword in call.keywords}
+    if name == "blame":
+        return [*call.args[:1], *(value for key, value in named.items() if key == "hint")]
+    if name == "blame_first":
+        return [*call.args[1:2], *(value for key, value in named.items() if key == "hints")]
+    return []
+
+
+def _sources_of(name: str, tree: ast.Module) -> list[ast.expr]:
+    """The expressions whose value that name may have, wherever it stands: too many rather than too few."""
+    found: list[ast.expr] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            found += [node.value] if node.value and any(_names(target, name) for target in targets) else []
+        elif isinstance(node, ast.For) and _names(node.target, name):
+            found.append(node.iter)
+        elif isinstance(node, ast.FunctionDef):
+            if node.name == name:
+                found += [part.value for part in ast.walk(node) if isinstance(part, ast.Return) and part.value]
+            found += _given_to(node, name, tree)
+    return found
+
+
+def _given_to(function: ast.FunctionDef, name: str, tree: ast.Module) -> list[ast.expr]:
+    """What a parameter of that name may be given: its default, and the arguments of each call."""
+    places = [*function.args.posonlyargs, *function.args.args]
+    wanted = next((n for n, argument in enumerate(places) if argument.arg == name), None)
+    alone = next((n for n, argument in enumerate(function.args.kwonlyargs) if argument.arg == name), None)
+    if wanted is None and alone is None:
+        return []
+    default = function.args.kw_defaults[alone] if wanted is None else (
+        [None] * (len(places) - len(function.args.defaults)) + function.args.defaults)[wanted]
+    found = [] if default is None else [default]
+    for call in ast.walk(tree):
+        if isinstance(call, ast.Call) and getattr(call.func, "attr", getattr(call.func, "id", "")) == function.name:
+            itself = isinstance(call.func, ast.Attribute) and places and places[0].arg in ("self", "cls")
+            place = None if wanted is None else wanted - bool(itself)
+            if place is not None and 0 <= place < len(call.args):
+                found.append(call.args[place])
+            found += [keyword.value for keyword in call.keywords if keyword.arg == name]
+    return found
+
+
+def _names(target: ast.expr, name: str) -> bool:
+    return any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(target))

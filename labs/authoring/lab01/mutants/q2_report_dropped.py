@@ -1,0 +1,23 @@
+# The report of deliver_all is dropped.
+# expect: lab01.q2 fails, hint=FAILURES_NOT_KEPT
+
+# answer: lab01.q2
+from collections import deque
+
+
+class Bus:
+    def __init__(self):
+        self.subscribers, self.waiting, self.delivering, self.failures = [], deque(), False, []
+
+    def subscribe(self, name, handler):
+        self.subscribers.append((name, handler))
+
+    def publish(self, event):
+        self.waiting.append((event, list(self.subscribers)))
+        if self.delivering:
+            return
+        self.delivering = True
+        while self.waiting:
+            event, present = self.waiting.popleft()
+            deliver_all(event, present)
+        self.delivering = False
