@@ -14,12 +14,15 @@ import re
 import symtable
 import warnings
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from evlab.errors import EvlabError
 
 __all__ = ["Answers", "NotANotebook", "defined_names", "mark_of", "missing_names", "read_answers"]
 
 MARK = re.compile(r"(?i)\A\s*#[ \t]*(answer|helper)[ \t]*:[ \t]*([A-Za-z0-9_.-]+)[ \t]*\r?(?:\n|\Z)")
+LONGEST_SOURCE = 100_000
+"""Characters of an answer that are looked at: parsing ten megabytes would take the judge a minute."""
 LARGEST = 5_000_000
 """Bytes of a notebook that is read."""
 
@@ -92,23 +95,26 @@ def collect(sources: list[str], lab: str) -> Answers:
     return answers
 
 
-def defined_names(source: str) -> set[str]:
+def defined_names(source: str) -> frozenset[str]:
     """The names that a cell defines at its outermost level; nothing for code that does not parse."""
-    try:
-        table = _table(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return set()
-    names = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
-    return names | _declared_global(table)
+    return _names(source)[0]
 
 
 def missing_names(source: str, known: set[str]) -> list[str]:
     """Names that a cell uses from outside and that nobody defines: not it, not `known`, not Python itself."""
+    defined, used = _names(source)
+    have = defined | known | set(dir(builtins)) | {"__name__", "__file__", "__doc__", "__annotations__"}
+    return [name for name in used if name not in have]
+
+
+@lru_cache(maxsize=64)
+def _names(source: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    """The names that a cell defines, and those that it uses and that are not local to a part of it."""
     try:
         table = _table(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-    have = defined_names(source) | known | set(dir(builtins)) | {"__name__", "__file__", "__doc__", "__annotations__"}
+        return frozenset(), ()
+    defined = {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
     used: dict[str, None] = {}
     tables = [table]
     while tables:
@@ -118,11 +124,13 @@ def missing_names(source: str, known: set[str]) -> list[str]:
             if symbol.is_referenced() and outside and not symbol.is_imported():
                 used[symbol.get_name()] = None
         tables += current.get_children()
-    return [name for name in used if name not in have]
+    return frozenset(defined | _declared_global(table)), tuple(used)
 
 
 def _table(source: str) -> symtable.SymbolTable:
     """The names of a cell that parses. What Python warns of in it is no matter here."""
+    if len(source) > LONGEST_SOURCE:
+        raise ValueError("too long to be parsed in the judge")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         ast.parse(source)

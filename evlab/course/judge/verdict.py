@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evlab.course.judge.actor import Actor, AnswerBroke, AnswerRaised
-from evlab.course.judge.answers import Answers, defined_names, missing_names
+from evlab.course.judge.answers import LONGEST_SOURCE, Answers, defined_names, missing_names
 from evlab.course.judge.cage import HELD_WORDS
 from evlab.course.judge.jail import Jail
 from evlab.course.judge.labs import Hint, hints_of
@@ -27,8 +27,6 @@ from evlab.sim.story import lines_of
 
 __all__ = ["CheckResult", "Judge", "Verdict", "isolation"]
 
-LONGEST_SOURCE = 100_000
-"""Characters of an answer that are looked at."""
 FRESH = 16
 """Each check begins with a new process, and so does every 16th of its histories: an answer that counts what it has
 seen does not learn which check is at work."""

@@ -102,8 +102,10 @@ class TestTemplate:
 
     def test_actors_end_with_the_judge(self):
         code = ("import os, sys\nfrom evlab.course.judge import Jail\njail = Jail('fork')\n"
-                "actor = jail.actor([('q', 'x = 1')])\n"
-                "print(actor._process.pid, jail._template._process.pid, flush=True)\nos.kill(os.getpid(), 9)")
+                "actor = jail.actor([('q', 'def loop():\\n    while True: pass')])\n"
+                "actor.reset(0)\nimport threading\n"
+                "print(actor._process.pid, jail._template._process.pid, flush=True)\n"
+                "threading.Timer(0.3, os.kill, (os.getpid(), 9)).start()\nnext(actor.call('loop'))")
         said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.split()
         assert len(said) == 2
         for _ in range(200):

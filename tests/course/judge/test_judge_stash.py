@@ -127,6 +127,35 @@ def {name}(*a):
     assert verdict.status == "failed" and verdict.hint
 
 
+def test_a_failure_that_no_second_run_shows_is_a_failure_all_the_same(judge):
+    """GRADE-1. It comes with the process's second history, and goes when the judge looks for fewer faults."""
+    source = '''# answer: lab01.q4
+import builtins
+builtins.seen = getattr(builtins, "seen", 0) + 1
+class Bus:
+    def __init__(self, env, attempts=3, first=0.5):
+        self.env, self.attempts, self.first = env, attempts, first
+        self.subscribers, self.dead_letters = {}, []
+    def subscribe(self, name, handler):
+        self.subscribers[name] = handler
+    def publish(self, event):
+        for name in list(self.subscribers):
+            self.deliver(event, name, 1)
+    def deliver(self, event, name, number):
+        try:
+            self.subscribers[name](event)
+        except Exception as error:
+            if type(error).__name__ == "Timeout" and seen == 11 and number == 1:
+                return
+            if number == self.attempts:
+                self.dead_letters.append((event, name, error))
+            else:
+                self.env.after(self.first * 2 ** (number - 1), lambda: self.deliver(event, name, number + 1))
+'''
+    verdict = judged(judge, source, "lab01.q4")
+    assert verdict.status == "failed" and verdict.failure.plan and not verdict.failure.smallest, str(verdict)
+
+
 @pytest.mark.parametrize("code, hint", [
     ("env.after(-1, print)", "RAISES"), ("env.after('1', print)", "RAISES"), ("env.after(True, print)", "RAISES"),
     ("env.after(float('nan'), print)", "RAISES"), ("env.after(float('inf'), print)", "RAISES"),
@@ -138,8 +167,8 @@ def {name}(*a):
     ("env.after(1, lambda: 1 / 0)", "RAISES"), ("env.after(1, lambda: exec('while 1: pass'))", "STUCK"),
     ("again = lambda: env.after(0, again); again()", "ENDLESS"),
     ("env.after(1, lambda: __import__('os')._exit(0))", "EXITS"),
-    ("env.after(1, lambda: (yield))", None), ("env.after(1e8, lambda: 1 / 0)", None), ("give_up(event, env)", ""),
-    ("give_up(give_up, give_up)", ""), ("give_up()", "RAISES"), ("handler(None)", "RAISES"), ("handler()", "RAISES"),
+    ("env.after(1, lambda: (yield))", "YIELDS"), ("env.after(1e8, lambda: 1 / 0)", None), ("give_up(event, env)", ""),
+    ("give_up(give_up, give_up)", ""), ("give_up()", "RAISES"), ("handler(None)", ""), ("handler()", "RAISES"),
 ])
 def test_calls_of_the_judges_own_things(judge, code, hint):
     """GRADE-1. Delays that are none, calls that cannot be called, callbacks that fail, never end, or come too late.
