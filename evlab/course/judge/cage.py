@@ -22,11 +22,19 @@ import contextlib
 import ctypes
 import os
 import platform
+import signal
 import struct
 import sys
 import sysconfig
+from functools import cache
 
-__all__ = ["HELD_WORDS", "address_space", "change_user", "filter_calls", "limit", "lock_files", "stay_private"]
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None
+
+__all__ = ["HELD_WORDS", "address_space", "change_user", "filter_calls", "filter_code", "limit", "lock_files",
+           "stay_private"]
 
 HELD_WORDS = {"limits": "limits on CPU and output", "memory": "a limit on memory",
               "files": "no files but Python's own library", "user": "a user of its own",
@@ -60,12 +68,8 @@ _FCNTL = {"x86_64": 72, "aarch64": 25}
 
 def limit(cpu_seconds: int, memory: int, used: int) -> list[str]:
     """Set this process's limits: `cpu_seconds` in all, `memory` bytes beyond the `used` ones. Returns what holds."""
-    try:
-        import resource
-    except ImportError:  # Windows
+    if resource is None:
         return []
-    import signal
-
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit is an error, not an end
     limits = {"RLIMIT_CPU": cpu_seconds, "RLIMIT_FSIZE": 0, "RLIMIT_CORE": 0, "RLIMIT_NOFILE": 16, "RLIMIT_NPROC": 0}
     if used:
@@ -86,8 +90,6 @@ def limit(cpu_seconds: int, memory: int, used: int) -> list[str]:
 def stay_private() -> None:
     """This process ends with the one that made it, and nobody may look into its memory."""
     if sys.platform == "linux":
-        import signal
-
         libc = _libc()
         libc.prctl(_PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
         libc.prctl(_DUMPABLE, 0, 0, 0, 0)
@@ -136,15 +138,25 @@ def change_user() -> list[str]:
 
 def filter_calls() -> list[str]:
     """The last door: from now on only the harmless system calls. Whatever else is tried fails with EPERM."""
-    machine = platform.machine()
-    if sys.platform != "linux" or machine not in _ALLOWED or struct.calcsize("P") != 8:
+    found = filter_code()
+    if found is None:
         return []
-    lines = _filter(machine)
-    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in lines))
-    filter = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(lines), ctypes.addressof(code)))
+    filter, _ = found
     libc = _libc()
     libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     return ["calls"] if libc.prctl(_SECCOMP, 2, ctypes.addressof(filter), 0, 0) == 0 else []
+
+
+@cache
+def filter_code() -> tuple | None:
+    """The filter as the kernel reads it, and the program that it points to; None where there is none. Made once, in
+    the template: each actor would need a millisecond for it."""
+    machine = platform.machine()
+    if sys.platform != "linux" or machine not in _ALLOWED or struct.calcsize("P") != 8:
+        return None
+    lines = _filter(machine)
+    code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in lines))
+    return ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(lines), ctypes.addressof(code))), code
 
 
 def _filter(machine: str) -> list[tuple[int, int, int, int]]:
@@ -193,6 +205,7 @@ def address_space() -> int:
         return 0
 
 
+@cache
 def _libc():
     libc = ctypes.CDLL(None, use_errno=True)
     libc.syscall.restype = ctypes.c_long

@@ -308,6 +308,7 @@ def prepare(lacks: list[str]) -> tuple[int, list[str]]:
     sys.meta_path.insert(0, OnlyTheEvent())
     sys.argv = ["answer"]
     os.environ.clear()
+    cage.filter_code()
     gc.collect()
     gc.freeze()  # nothing of this is garbage: a collection in an actor would copy each page that the template shares
     return cage.address_space(), [] if "files" in lacks else cage.lock_files()
