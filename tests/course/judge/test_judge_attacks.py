@@ -37,6 +37,8 @@ WITHOUT_SANDBOX = ("write: over a file", "write: append", "process: fork", "proc
 """What the limits alone refuse, and what no cage has to: the verdict is the judge's."""
 AT_REST: set[int] = set()
 """The processes that the judges have while nothing is judged: a template."""
+STRANGERS: set[int] = set()
+"""Processes of other tests, which were there before: a browser, a server. They and their children are not ours."""
 
 pytestmark = pytest.mark.usefixtures("short_budgets")
 
@@ -74,6 +76,7 @@ def door():
 
 @pytest.fixture(scope="module")
 def judge():
+    STRANGERS.update(ours())
     with Judge(find_lab("lab01"), jail=Jail("fork" if LINUX else "spawn")) as judge:
         assert_still_judges(judge)
         AT_REST.update(ours())
@@ -108,9 +111,9 @@ def ours() -> set[int]:
         except OSError:
             continue
     family = {os.getpid()}
-    while more := {pid for pid, parent in parents.items() if parent in family} - family:
+    while more := {pid for pid, parent in parents.items() if parent in family} - family - STRANGERS:
         family |= more
-    return (found | family) - {os.getpid()}
+    return (found | family) - {os.getpid()} - STRANGERS
 
 
 def attack(judge, source: str, question: str = "lab01.q1", **more):
