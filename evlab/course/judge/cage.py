@@ -7,7 +7,7 @@ computed in the judge from what the judge saw. The cage is against harm, and aga
 On Linux, in this order:
 1. Landlock (kernel 5.13 and later): no file can be opened but Python's own library, for reading;
 2. resource limits: CPU seconds, memory, no byte into a file, no further process, few descriptors, no core file;
-3. another user, where the judge runs as root;
+3. another user, where the judge runs as root, without any of root's rights but to read what Landlock leaves open;
 4. seccomp: only the system calls that computing needs. No socket, no fork, no exec, no signal to anybody, no sleep,
    no file opened for writing.
 Each is tried, and what holds is reported by name. Without Landlock or seccomp: "limits only, not a sandbox".
@@ -42,7 +42,9 @@ HELD_WORDS = {"limits": "limits on CPU and output", "memory": "a limit on memory
 """What each part of the cage keeps, for a report."""
 
 NOBODY = 65534
-_NO_NEW_PRIVILEGES, _PARENT_DEATH, _SECCOMP, _DUMPABLE = 38, 1, 22, 4
+_NO_NEW_PRIVILEGES, _PARENT_DEATH, _SECCOMP, _DUMPABLE, _KEEP_CAPABILITIES = 38, 1, 22, 4, 8
+_READ_SEARCH = 2
+"""The capability to read a file, and to search a folder, whatever its mode says: CAP_DAC_READ_SEARCH."""
 _LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
 _EXECUTE, _READ_FILE, _READ_FOLDER = 1 << 0, 1 << 2, 1 << 3
 _WRITES = 0x1 | 0x2 | 0x40 | 0x200
@@ -123,17 +125,32 @@ def lock_files() -> list[str]:
         os.close(rules)
 
 
-def change_user() -> list[str]:
-    """Where the judge is root, its answers are nobody."""
+def change_user(read_all: bool) -> list[str]:
+    """Where the judge is root, its answers are nobody.
+
+    read_all: a file's mode does not keep this nobody from reading it. Python's own library may lie in root's folder,
+    and Landlock has shut everything else; so ask for it only where Landlock holds.
+    """
     if sys.platform != "linux" or os.geteuid() != 0:
         return []
+    libc = _libc()
     try:
+        libc.prctl(_KEEP_CAPABILITIES, 1 if read_all else 0, 0, 0, 0)
         os.setgroups([])
         os.setresgid(NOBODY, NOBODY, NOBODY)
         os.setresuid(NOBODY, NOBODY, NOBODY)
     except OSError:
         return []
+    if read_all and not (_keep_only(1 << _READ_SEARCH) or _keep_only(0)):
+        os._exit(1)  # all of root's rights are still there
     return ["user"]
+
+
+def _keep_only(capabilities: int) -> bool:
+    """Give up all of root's rights but these (linux/capability.h: header of version 3, then two sets of three)."""
+    header = ctypes.create_string_buffer(struct.pack("Ii", 0x20080522, 0))
+    sets = ctypes.create_string_buffer(struct.pack("6I", capabilities, capabilities, 0, 0, 0, 0))
+    return _libc().capset(header, sets) == 0
 
 
 def filter_calls() -> list[str]:

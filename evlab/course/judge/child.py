@@ -41,13 +41,6 @@ USUAL = ("abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "d
          "fractions", "functools", "hashlib", "heapq", "inspect", "itertools", "json", "math", "operator",
          "queue", "random", "re", "statistics", "string", "struct", "time", "types", "typing", "uuid")
 """What answers use, imported beforehand."""
-ROOTS = ("argparse", "array", "asyncio", "base64", "calendar", "cmath", "concurrent.futures", "csv", "difflib",
-         "encodings.idna", "fcntl", "fnmatch", "glob", "graphlib", "hmac", "html", "io", "logging", "mmap",
-         "multiprocessing", "numbers", "pathlib", "pickle", "pprint", "secrets", "select", "shutil", "signal",
-         "sqlite3", "stat", "subprocess", "tempfile", "textwrap", "threading", "timeit", "unittest", "urllib.parse",
-         "warnings", "weakref", "zlib", "zoneinfo")
-"""What is imported, too, where the judge is root: its answers are nobody, who may not reach a Python that lies in
-root's own folder. Others import what they like."""
 
 
 class Channel:
@@ -292,8 +285,7 @@ def prepare(lacks: list[str]) -> tuple[int, list[str]]:
     Returns the address space that is used now, and what of the cage holds.
     """
     quiet()
-    root = hasattr(os, "geteuid") and os.geteuid() == 0
-    for name in USUAL + ROOTS if root else USUAL:
+    for name in USUAL:
         with contextlib.suppress(ImportError):  # some system Pythons come without some
             __import__(name)
     import time
@@ -319,7 +311,8 @@ def run_actor(read: int, write: int, used: int, held: list[str], lacks: list[str
     if hasattr(os, "setsid"):
         with contextlib.suppress(OSError):
             os.setsid()
-    held = [*held, *cage.limit(CPU_SECONDS, MEMORY, used), *cage.change_user()]
+    held = [*held, *cage.limit(CPU_SECONDS, MEMORY, used)]
+    held += cage.change_user(read_all="files" in held and "calls" not in lacks)
     cage.stay_private()  # after the change of user, which opens both doors again
     held += [] if "calls" in lacks else cage.filter_calls()
     actor = Actor(Channel(read, write))

@@ -28,8 +28,8 @@ from evlab.sim.story import lines_of
 __all__ = ["CheckResult", "Judge", "Verdict", "isolation"]
 
 FRESH = 16
-"""Each check begins with a new process, and so does every 16th of its histories: an answer that counts what it has
-seen does not learn which check is at work."""
+"""A process serves so many histories of one question and is then replaced, wherever in a check that is: an answer that
+counts what it has seen does not learn which check is at work. (A process costs as much as three histories.)"""
 EXPENSIVE = ("STUCK", "ENDLESS", "MEMORY", "FLOOD", "NONSENSE", "EXITS")
 """Mistakes that cost a process or a second each time they are seen: their history is not made smaller."""
 
@@ -248,15 +248,19 @@ class _AtWork:
     def __init__(self, jail: Jail, sources: list[tuple[str, str]]):
         self._jail, self._sources = jail, sources
         self._actors: dict[str, Actor] = {}
+        self._served: dict[str, int] = {}
+        """How many histories the process at each node has seen."""
         self.latest = None
         """The history in which they act now, or acted last."""
 
     def actor(self, node: str, fresh: bool, seed: int) -> Actor:
         actor = self._actors.get(node)
-        if actor is None or actor.dead or actor.busy or fresh or seed % FRESH == 0:
+        if actor is None or actor.dead or actor.busy or fresh or self._served[node] >= FRESH:
             if actor is not None:
                 actor.kill()
             actor = self._actors[node] = self._jail.actor(self._sources)
+            self._served[node] = 0
+        self._served[node] += 1
         actor.reset(seed)
         return actor
 

@@ -84,8 +84,16 @@ print(held, refused(socket.socket), refused(os.fork), refused(lambda: os.kill(os
 
 @pytest.mark.skipif(os.geteuid(), reason="only root changes its user")
 def test_user():
-    assert caged("print(cage.change_user(), os.getresuid(), os.getresgid(), os.getgroups())") == (
-        "['user'] (65534, 65534, 65534) (65534, 65534, 65534) []")
+    said = caged("print(cage.change_user(read_all=False), os.getresuid(), os.getresgid(), os.getgroups()); "
+                 "print([line[-17:-1] for line in open('/proc/self/status') if line.startswith(('CapEff', 'CapPrm'))])")
+    assert said == "['user'] (65534, 65534, 65534) (65534, 65534, 65534) []\n['0000000000000000', '0000000000000000']"
+
+
+@pytest.mark.skipif(os.geteuid(), reason="only root changes its user")
+def test_of_root_s_rights_only_reading_stays():
+    said = caged("print(cage.change_user(read_all=True)); "
+                 "print([line[-17:-1] for line in open('/proc/self/status') if line.startswith(('CapEff', 'CapPrm'))])")
+    assert said == "['user']\n['0000000000000004', '0000000000000004']"
 
 
 def test_the_filter_of_each_machine_is_well_formed():
