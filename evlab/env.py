@@ -22,11 +22,14 @@ import secrets
 import time
 from collections.abc import Callable, Generator, Hashable
 from types import GeneratorType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from evlab.errors import InvalidUse, Timeout, Unreachable
 from evlab.files import DiskFiles, File, Files, check_size, check_span
 from evlab.later import Dead, Later, Signal, Timer
+
+if TYPE_CHECKING:
+    import sqlite3
 
 __all__ = ["LONGEST", "Dead", "DiskFiles", "Env", "File", "Files", "Later", "Process", "Real", "Signal", "Timer",
            "ambient", "check_delay", "check_process", "check_size", "check_span", "no_answer", "run", "settle_answer",
@@ -55,6 +58,10 @@ class Env(Protocol):
 
     def files(self, node: str) -> Files:
         """The disk of `node`."""
+
+    def database(self, path: str, node: str = "") -> tuple[sqlite3.Connection, Callable[[], None]]:
+        """A SQLite connection to the database `path` on the disk of `node`, and a check to make before each use: it
+        raises `Dead` if the life that opened it has ended. `evlab.database.Database` is what to use."""
 
     def listen(self, node: str, handler: Callable[[Any], Any], port: str = "") -> None:
         """Hand each message for `node` and `port` to `handler`; what it returns is the answer to an `ask`."""
@@ -115,6 +122,11 @@ class Real:
 
     def files(self, node: str) -> DiskFiles:
         return DiskFiles(self._root / node)
+
+    def database(self, path: str, node: str = "") -> tuple[sqlite3.Connection, Callable[[], None]]:
+        from evlab.database import connect
+
+        return connect(path), lambda: None
 
     def listen(self, node: str, handler: Callable[[Any], Any], port: str = "") -> None:
         self._handlers[node, port] = handler

@@ -138,6 +138,9 @@ class Lives:
             if running.process.gi_frame is not None:
                 self._undead.append(running)
         victim.processes.clear()
+        for (node, _), connection in self._databases.items():
+            if node == victim.name and connection.in_transaction:
+                connection.rollback()
         self._node = before
         self._release(victim)
 

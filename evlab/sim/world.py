@@ -21,7 +21,7 @@ from heapq import heappop, heappush
 from itertools import count, repeat
 from math import inf
 from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from evlab.env import (
     LONGEST,
@@ -43,6 +43,9 @@ from evlab.sim.lives import NO_FAULTS, Lives
 from evlab.sim.messages import Messages
 from evlab.sim.network import Network
 from evlab.sim.node import Call, Node, Running
+
+if TYPE_CHECKING:
+    import sqlite3
 
 __all__ = ["Node", "World"]
 
@@ -77,6 +80,8 @@ class World(Lives, Messages):
         self._outside = Node("")
         self.nodes: dict[str, Node] = {"": self._outside}
         self._disks: dict[str, Disk] = {}
+        self._databases: dict[tuple[str, str], sqlite3.Connection] = {}
+        """By node and path."""
         self._streams: dict[str, Random] = {}
         self._ids: dict[str, int] = {}
         self._now = 0.0
@@ -208,15 +213,25 @@ class World(Lives, Messages):
         return running.finished
 
     def files(self, node: str) -> DiskView:
-        home = self.node(node)
-        unplugged = home.dead  # the disk of a machine that is down can be read; a handle of an earlier life cannot
+        return self.disk(node).mount(self._guard(self.node(node)))
+
+    def database(self, path: str, node: str = "") -> tuple[sqlite3.Connection, Callable[[], None]]:
+        from evlab.sim.databases import open_database
+
+        home = self.node(node) if node else self.alive()
+        return open_database(self._databases, home.name, path), self._guard(home)
+
+    def _guard(self, home: Node) -> Callable[[], None]:
+        """The check that a handle on a node's disk makes before each use. The disk of a machine that is down can be
+        read; a handle of an earlier life cannot."""
+        unplugged = home.dead
 
         def check():
             self.alive()
             if home.dead and not unplugged:
                 raise Dead
 
-        return self.disk(node).mount(check)
+        return check
 
     def random(self, name: str) -> Random:
         self.alive()

@@ -1,0 +1,216 @@
+"""One SQLite database, opened so that a commit that returned is on disk, and nothing is ever half written.
+
+The store, the read models, the inbox and the outbox stand on it, because a transaction is the one thing that makes two
+writes one. In a World the same code runs on a database of a node: a crash rolls back what was open, keeps what was
+committed, and makes every handle of that life raise `Dead`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from evlab.env import Env, Real
+from evlab.errors import EvlabError, InvalidUse
+
+__all__ = ["ConstraintFailed", "CorruptDatabase", "Database", "DatabaseBusy", "DatabaseError", "DiskFull",
+           "NotADatabase", "connect"]
+
+PATIENCE = 10.0
+"""Seconds that a write waits for another process's transaction."""
+
+
+class DatabaseError(EvlabError):
+    """Something that SQLite refused. `path` names the file."""
+
+
+class DatabaseBusy(DatabaseError):
+    """Somebody else writes to the file. Nothing of this was written; the same call may succeed later."""
+
+    retriable = True
+
+
+class DiskFull(DatabaseError):
+    """There is no room left. Nothing of this transaction was written."""
+
+    retriable = True
+
+
+class ConstraintFailed(DatabaseError):
+    """A row breaks a rule of its table: UNIQUE, NOT NULL, CHECK or a foreign key. The statement changed nothing."""
+
+
+class NotADatabase(DatabaseError):
+    """The file is there, and it is no SQLite database."""
+
+
+class CorruptDatabase(DatabaseError):
+    """The structure of the file is damaged."""
+
+
+class Database:
+    """The SQLite database at `path`, made if it is new; ":memory:" is a fresh one that no file keeps.
+
+    1. In write-ahead mode with synchronous=FULL, which is asserted: a commit returns after the fsync.
+    2. `with db.transaction():` is all or nothing, and one inside of another is part of it.
+    3. Several processes may use one file. A write waits up to `PATIENCE` seconds for another's transaction.
+    In a World (`env`) the path names a database on the disk of `node` (by default of the node that asks); ":memory:" is
+    gone with the life that made it. Do not `yield` inside of a transaction: what is open at a crash was never there.
+    Raises `NotADatabase`, `CorruptDatabase`, `DatabaseBusy`, `DiskFull`, or `DatabaseError` for the rest.
+    """
+
+    def __init__(self, path: str | os.PathLike = ":memory:", env: Env | None = None, node: str = ""):
+        self.env = env or Real()
+        self.path = os.fspath(path)
+        self.commits = 0
+        """Transactions that this handle has committed: each is one fsync."""
+        self._depth, self._doomed = 0, False
+        try:
+            self._connection, self._check = self.env.database(self.path, node)
+        except sqlite3.Error as error:
+            raise _explained(error, self.path) from error
+        if self._connection.execute("PRAGMA synchronous").fetchone()[0] < 2:
+            raise InvalidUse("this SQLite does not promise durable commits", why="it ignores synchronous=FULL",
+                             next_step="use a SQLite that was built with its defaults")
+
+    def execute(self, sql: str, parameters: Iterable[Any] = ()) -> sqlite3.Cursor:
+        """Run one statement. Outside of a transaction it commits at once."""
+        self._check()
+        try:
+            return self._connection.execute(sql, parameters)
+        except sqlite3.Error as error:
+            raise _explained(error, self.path) from error
+
+    def executemany(self, sql: str, rows: Iterable[Iterable[Any]]) -> sqlite3.Cursor:
+        """Run one statement for each row; inside of a transaction, or a crash leaves some of them."""
+        self._check()
+        try:
+            return self._connection.executemany(sql, rows)
+        except sqlite3.Error as error:
+            raise _explained(error, self.path) from error
+
+    def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple]:
+        """All rows of a query."""
+        self._check()
+        try:
+            return self._connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise _explained(error, self.path) from error
+
+    def value(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
+        """The first column of the first row of a query; None if there is no row."""
+        row = self.execute(sql, parameters).fetchone()
+        return row[0] if row else None
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[Database]:
+        """What is executed inside is committed at the end, or none of it: after an error, and after a crash.
+
+        An error in an inner transaction ends the outer one, too, even if somebody in between has caught it.
+        """
+        self._check()
+        if self._depth:
+            with self._doom():
+                yield self
+            return
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")  # the lock first: what is read inside is still true at the end
+        except sqlite3.Error as error:
+            raise _explained(error, self.path) from error
+        self._depth, self._doomed = 1, False
+        try:
+            yield self
+            self._check()
+            if self._doomed:
+                raise InvalidUse("a part of this transaction has failed, so none of it is kept",
+                                 why="the error of an inner transaction was caught inside of the outer one",
+                                 next_step="catch it outside, or do the inner part in a transaction of its own")
+            self._commit()
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            raise
+        finally:
+            self._depth = 0
+
+    @property
+    def in_transaction(self) -> bool:
+        """Is a transaction of this handle open?"""
+        return self._depth > 0
+
+    def close(self) -> None:
+        """Let go of the file. In a World the node keeps it."""
+        self._connection.close()
+        self._check = self._refuse
+
+    def _refuse(self) -> None:
+        raise DatabaseError(f"{os.path.basename(self.path)} is closed", why="close() was called", path=self.path,
+                            next_step="open it again")
+
+    def _commit(self) -> None:
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise _explained(error, self.path) from error
+        self.commits += 1
+
+    @contextlib.contextmanager
+    def _doom(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException:
+            self._doomed = True
+            raise
+
+    def __enter__(self) -> Database:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Database({self.path!r})"
+
+
+def connect(path: str, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
+    """A connection with the settings that the promises of `Database` need."""
+    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, factory=kind)
+    try:
+        if path != ":memory:":
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _explained(error: sqlite3.Error, path: str) -> EvlabError:
+    """SQLite's error as one of evlab's: what, why, next step."""
+    name = os.path.basename(path)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return DatabaseBusy(f"{name} is in use", why=f"somebody else has been writing to it for {PATIENCE:g} s",
+                            next_step="end that process, or call again", path=path)
+    if code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
+        return DiskFull(f"{name} cannot be written", path=path,
+                        why=f"{error}: the disk is full or fails; nothing of this transaction was kept",
+                        next_step="free some space, look at the disk, and call again")
+    if code == sqlite3.SQLITE_NOTADB:
+        return NotADatabase(f"{name} is no database", why="its first bytes are not SQLite's", path=path,
+                            next_step="give another path, or move the file away")
+    if code == sqlite3.SQLITE_CORRUPT:
+        return CorruptDatabase(f"{name} is damaged", why=str(error), next_step="restore it from a backup", path=path)
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+        return DatabaseError(f"{name} cannot be opened for writing", why=str(error), path=path,
+                             next_step="look at its folder: does it exist, and is it yours to write?")
+    if code == sqlite3.SQLITE_CONSTRAINT:
+        return ConstraintFailed(f"{name}: {error}", why="a row breaks a rule of its table", path=path,
+                                next_step="look at the values of the row")
+    return DatabaseError(f"{name}: {error}", why="SQLite refused the statement", path=path,
+                         next_step="look at the statement, or at the tables that the file has")

@@ -1,0 +1,88 @@
+"""What the event store writes of an event, and how it knows that this is what it reads.
+
+A row holds the event twice in a way: as columns, which the indexes need, and as one encoded record of everything, with
+its checksum. Reading compares the two. So a flipped bit is found wherever it struck: in the record the checksum is
+wrong, in a column it differs from the record.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import msgspec
+
+from evlab.errors import EvlabError, InvalidUse
+from evlab.event import Event
+
+__all__ = ["CorruptEvent", "Recorded", "read_row", "write_row"]
+
+
+class CorruptEvent(EvlabError):
+    """A row that is not what was written. `stream`, `version` and `position` as far as they can be told."""
+
+
+class Recorded(NamedTuple):
+    """An event in the store."""
+
+    event: Event
+    stream: str
+    version: int
+    """1, 2, 3, ... in its stream."""
+    position: int
+    """1, 2, 3, ... in the whole store."""
+    recorded_at: datetime
+    """When it was appended, in UTC, by the store's clock. (`event.time` is its source's.)"""
+
+    def __str__(self) -> str:
+        return f"{self.position} {self.stream}/{self.version} {self.event.type}"
+
+
+class _Row(msgspec.Struct, array_like=True, gc=False):
+    """The record: all that one checksum has to cover."""
+
+    stream: str
+    version: int
+    position: int
+    recorded_at: datetime
+    event: bytes
+
+
+Columns = tuple[int, str, int, str, bytes, int]
+"""position, stream, version, event id, record, checksum of the record (CRC-32)"""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Row).decode
+_kept = Event.kept
+_FAULTS = (ValueError, TypeError, msgspec.MsgspecError, InvalidUse)
+
+
+def write_row(recorded: Recorded) -> Columns:
+    """The columns of a recorded event."""
+    event, stream, version, position, at = recorded
+    record = _encode(_Row(stream, version, position, at, event.to_json()))
+    return position, stream, version, event.id, record, crc32(record)
+
+
+def read_row(columns: tuple) -> Recorded:
+    """The recorded event that `write_row` made these columns of. Raises `CorruptEvent` for any others."""
+    position, stream, version, id, record, checksum = columns
+    try:
+        if crc32(record) != checksum:
+            raise ValueError("its checksum is wrong")
+        row = _decode(record)
+        if row.position != position or row.version != version or row.stream != stream:
+            raise ValueError("a column says something else than the record")
+        event = _kept(row.event)
+        if event.id != id:
+            raise ValueError("the column of its id says something else than the record")
+    except _FAULTS as error:
+        raise CorruptEvent(f"event {_shown(version)} of {_shown(stream)} is damaged, position {_shown(position)}",
+                           why=str(error), stream=stream, version=version, position=position,
+                           next_step="restore the file from a backup; nothing of this event was used") from error
+    return Recorded(event, stream, version, position, row.recorded_at)
+
+
+def _shown(value: Any) -> str:
+    return str(value)[:80]

@@ -1,0 +1,338 @@
+"""The event store: streams of events that are only ever added to, in one SQLite file.
+
+A stream is the history of one thing: an account, an order. Its events are numbered 1, 2, 3; the number is the stream's
+version. Every event also has a position in the store as a whole. Nothing is changed or removed, so what happened can
+be read again, by anyone, years later.
+
+What it promises:
+1. Acked means on disk: `append` returns after the fsync of its transaction. A crash before that leaves nothing of it.
+2. Versions and positions have no gaps. `expected` is exact, also with several processes on one file.
+3. The same event id twice in one stream is one event: a retry of an append that had worked changes nothing.
+4. No silent corruption: each row is one encoded record with its checksum, and the columns that the index needs are
+   compared with the record when it is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any, NamedTuple
+from zlib import crc32
+
+import msgspec
+
+from evlab.database import ConstraintFailed, Database
+from evlab.env import Env, Signal
+from evlab.errors import EvlabError, InvalidUse
+from evlab.event import Event
+from evlab.recorded import CorruptEvent, Recorded, read_row, write_row
+
+__all__ = ["ANY", "NO_STREAM", "STREAM_EXISTS", "CorruptEvent", "EventStore", "NewerStore", "NotAStore", "Recorded",
+           "Snapshot", "Subscription", "WrongExpectedVersion"]
+
+FORMAT = 1
+"""The version of the file's format, in SQLite's user_version."""
+APPLICATION = 0x45764C62
+"""What marks a file as an evlab store, in SQLite's application_id: "EvLb"."""
+PAGE = 1000
+"""Events that are read at a time, so that reading a long stream takes little memory."""
+_LONGEST_NAME = 255
+
+
+class _Expected(str):
+    """An expectation that is no number."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+ANY = _Expected("ANY")
+"""Append whatever the stream's version is."""
+NO_STREAM = _Expected("NO_STREAM")
+"""Append only if the stream does not exist yet."""
+STREAM_EXISTS = _Expected("STREAM_EXISTS")
+"""Append only if the stream has an event."""
+
+
+class WrongExpectedVersion(EvlabError):
+    """Somebody else has appended since you read. `stream`, `expected` and `current` (its version now, 0 for none)."""
+
+    retriable = False
+
+
+class NotAStore(EvlabError):
+    """The file is a database of somebody else."""
+
+
+class NewerStore(EvlabError):
+    """The file was written by a newer evlab, in a format that this one does not know."""
+
+
+class Snapshot(NamedTuple):
+    """A state that was kept, so that loading need not begin at the first event."""
+
+    state: Any
+    version: int
+    """The stream's version that the state includes."""
+
+
+_TABLES = (
+    "CREATE TABLE events (position INTEGER PRIMARY KEY, stream TEXT NOT NULL, version INTEGER NOT NULL,"
+    " id TEXT NOT NULL, row BLOB NOT NULL, checksum INTEGER NOT NULL)",
+    "CREATE UNIQUE INDEX events_in_stream ON events (stream, version)",
+    "CREATE UNIQUE INDEX events_by_id ON events (stream, id)",
+    "CREATE TABLE snapshots (stream TEXT NOT NULL, schema INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " state BLOB NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (stream, schema)) WITHOUT ROWID",
+)
+_COLUMNS = "position, stream, version, id, row, checksum"
+
+
+class EventStore:
+    """An event store in the file `path`, or in memory. In a World (`env`) it stands on the disk of `node`.
+
+    Raises `NotAStore` for another program's database and `NewerStore` for a newer format; see `Database` for a file
+    that is locked, full, damaged or no database at all.
+    """
+
+    def __init__(self, path: str | os.PathLike = ":memory:", env: Env | None = None, *, node: str = "",
+                 upcasters: Any = None):
+        self.db = Database(path, env, node)
+        self.env, self.path = self.db.env, self.db.path
+        self.upcasters = upcasters
+        self.appended = Signal()
+        """Fires after each append in this process: `yield store.appended`."""
+        self._prepare()
+
+    # ---------------------------------------------------------------------------------------------- append
+
+    def append(self, stream: str, events: Event | Iterable[Event], expected: int | str = ANY) -> list[Recorded]:
+        """Add events to the end of `stream`, all or none, and return them as they are recorded.
+
+        expected: the stream's version as you know it (0: it has no event yet), or ANY, NO_STREAM, STREAM_EXISTS.
+        1. When this returns, the events are on disk.
+        2. If these very events (by id) are in the stream already, nothing is written and they are returned: so an
+           append whose answer was lost can be repeated.
+        Raises `WrongExpectedVersion`, and `InvalidUse` for no events, what is no event, the same id twice in one call,
+        or a call of which a part is in the stream already.
+        """
+        events = _check_append(stream, events, expected)
+        with self.db.transaction():
+            current = self.version(stream)
+            if not _met(expected, current):
+                return self._appended_before(stream, events, expected, current)
+            self.env.point("appending")
+            try:
+                recorded = self._insert(stream, events, current)
+            except ConstraintFailed:  # an id that this stream has already
+                return self._appended_before(stream, events, expected, current)
+        self.env.point("appended")
+        self.appended.fire()
+        return recorded
+
+    def _insert(self, stream: str, events: list[Event], current: int) -> list[Recorded]:
+        now = datetime.fromtimestamp(self.env.epoch + self.env.now(), UTC)
+        recorded = [Recorded(event, stream, version, position, now) for event, version, position
+                    in zip(events, count(current + 1), count(self.position + 1))]
+        self.db.executemany(f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", map(write_row, recorded))
+        return recorded
+
+    def _appended_before(self, stream: str, events: list[Event], expected: int | str, current: int) -> list[Recorded]:
+        """What an earlier call has appended, if it had these very events. If not: the error."""
+        found = [row for event in events for row in self.db.rows(
+            f"SELECT {_COLUMNS} FROM events WHERE stream = ? AND id = ?", (stream, event.id))]
+        if not found:
+            raise WrongExpectedVersion(
+                f"{stream} is at version {current}, and {expected} was expected", stream=stream, expected=expected,
+                current=current, why="somebody else has appended since you read it",
+                next_step="read the stream again, decide again, and append with the new version")
+        first = found[0][2]
+        if [row[2] for row in found] != list(range(first, first + len(events))):
+            raise InvalidUse(f"a part of these events is in {stream} already", why="an append is all or nothing",
+                             next_step="append the events that are new, or repeat the call exactly", stream=stream)
+        return [self._read_row(row) for row in found]
+
+    # ------------------------------------------------------------------------------------------------ read
+
+    def read(self, stream: str, after: int = 0, limit: int | None = None) -> Iterator[Recorded]:
+        """The events of `stream` with a version above `after`, in order. A stream that does not exist is empty."""
+        _check_name(stream)
+        return self._pages("stream = ? AND version > ? ORDER BY version", (stream,), 2, after, limit)
+
+    def read_all(self, after: int = 0, limit: int | None = None) -> Iterator[Recorded]:
+        """The events of all streams with a position above `after`, in the order in which they were appended."""
+        return self._pages("position > ? ORDER BY position", (), 0, after, limit)
+
+    def _pages(self, where: str, parameters: tuple, column: int, after: int, limit: int | None) -> Iterator[Recorded]:
+        _check_number("after", after)
+        if limit is not None:
+            _check_number("limit", limit)
+        return self._read_pages(f"SELECT {_COLUMNS} FROM events WHERE {where} LIMIT ?", parameters, column, after,
+                                limit)
+
+    def _read_pages(self, query: str, parameters: tuple, column: int, after: int,
+                    limit: int | None) -> Iterator[Recorded]:
+        left = limit
+        while left is None or left > 0:
+            size = PAGE if left is None else min(PAGE, left)
+            rows = self.db.rows(query, (*parameters, after, size))
+            for row in rows:
+                yield self._read_row(row)
+            if len(rows) < size:
+                return
+            after = rows[-1][column]
+            left = None if left is None else left - len(rows)
+
+    def subscribe(self, after: int = 0) -> Subscription:
+        """A reader that goes on where it stopped: `for recorded in subscription`, then `yield store.appended`."""
+        _check_number("after", after)
+        return Subscription(self, after)
+
+    def version(self, stream: str) -> int:
+        """The version of a stream: how many events it has."""
+        return self.db.value("SELECT max(version) FROM events WHERE stream = ?", (stream,)) or 0
+
+    @property
+    def position(self) -> int:
+        """The position of the newest event: how many the store has."""
+        return self.db.value("SELECT max(position) FROM events") or 0
+
+    def streams(self) -> list[str]:
+        """The names of the streams that have an event, in alphabetical order."""
+        return [name for (name,) in self.db.rows("SELECT DISTINCT stream FROM events ORDER BY stream")]
+
+    def _read_row(self, columns: tuple) -> Recorded:
+        recorded = read_row(columns)
+        if self.upcasters is None:
+            return recorded
+        return recorded._replace(event=self.upcasters.upcast(recorded.event))
+
+    # ------------------------------------------------------------------------------------------- snapshots
+
+    def save_snapshot(self, stream: str, state: Any, version: int, *, schema: int = 1) -> None:
+        """Keep `state`, plain JSON values, as what the stream's events up to `version` add up to.
+
+        schema: the number of the state's form. Raise it when the form changes; older snapshots are then not found.
+        """
+        _check_name(stream)
+        _check_number("version", version)
+        try:
+            blob = msgspec.json.encode([stream, schema, version, state])
+            if msgspec.json.decode(blob)[3] != state:
+                raise TypeError("it comes back from JSON as something else")
+        except (TypeError, ValueError, RecursionError) as error:
+            raise InvalidUse("the state of a snapshot holds more than JSON can", why=str(error),
+                             next_step="turn it into dicts, lists, strings and numbers first") from error
+        with self.db.transaction():
+            self.db.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)",
+                            (stream, schema, version, blob, crc32(blob)))
+
+    def load_snapshot(self, stream: str, *, schema: int = 1) -> Snapshot | None:
+        """The newest snapshot of `stream` in that form, or None. Raises `CorruptEvent` for one that is damaged."""
+        row = self.db.execute("SELECT version, state, checksum FROM snapshots WHERE stream = ? AND schema = ?",
+                              (stream, schema)).fetchone()
+        if row is None:
+            return None
+        version, blob, checksum = row
+        try:
+            kept = msgspec.json.decode(blob) if crc32(blob) == checksum else None
+        except (TypeError, ValueError):
+            kept = None
+        if not isinstance(kept, list) or kept[:3] != [stream, schema, version]:
+            raise CorruptEvent(f"the snapshot of {stream} is damaged", stream=stream, version=version, position=None,
+                               next_step="delete it with store.drop_snapshot(stream); the events are still there")
+        return Snapshot(kept[3], version)
+
+    def drop_snapshot(self, stream: str) -> None:
+        """Forget the snapshots of a stream. Nothing is lost: the events are the truth."""
+        self.db.execute("DELETE FROM snapshots WHERE stream = ?", (stream,))
+
+    # -------------------------------------------------------------------------------------------- the file
+
+    def _prepare(self) -> None:
+        """Make the tables in a new file, and refuse a file that is not ours."""
+        application, version = (self.db.execute(f"PRAGMA {name}").fetchone()[0]
+                                for name in ("application_id", "user_version"))
+        name = os.path.basename(self.path)
+        if application != APPLICATION:
+            with self.db.transaction():
+                if self.db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION:
+                    return  # another process has made the tables meanwhile
+                if application or self.db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                    raise NotAStore(f"{name} is a database of another program", path=self.path,
+                                    next_step="give the store a path of its own")
+                for statement in _TABLES:
+                    self.db.execute(statement)
+                self.db.execute(f"PRAGMA application_id = {APPLICATION}")
+                self.db.execute(f"PRAGMA user_version = {FORMAT}")
+        elif version > FORMAT:
+            raise NewerStore(f"{name} has format {version}; this evlab knows {FORMAT}", path=self.path,
+                             next_step="update evlab; the file was not changed")
+
+    def close(self) -> None:
+        self.db.close()
+
+    def __enter__(self) -> EventStore:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"EventStore({self.path!r}, {self.position:,} events)"
+
+
+class Subscription:
+    """A place in the store. Iterating it yields what has been appended since, and moves the place along.
+
+    `position` is the last one that was handed out. It is kept in memory alone: keep it yourself, in the transaction
+    of what you do with the events (notebook 08).
+    """
+
+    def __init__(self, store: EventStore, after: int):
+        self.store, self.position = store, after
+
+    def __iter__(self) -> Iterator[Recorded]:
+        for recorded in self.store.read_all(after=self.position):
+            self.position = recorded.position
+            yield recorded
+
+
+def _met(expected: int | str, current: int) -> bool:
+    if expected is ANY or expected == ANY:
+        return True
+    if expected == NO_STREAM:
+        return current == 0
+    return current > 0 if expected == STREAM_EXISTS else expected == current
+
+
+def _check_append(stream: str, events: Event | Iterable[Event], expected: int | str) -> list[Event]:
+    _check_name(stream)
+    events = [events] if isinstance(events, Event) else list(events)
+    for event in events:
+        if not isinstance(event, Event):
+            raise InvalidUse(f"{str(event)[:60]!r} is not an Event", next_step="append Event(type=..., data=...) only")
+    if not events:
+        raise InvalidUse("there are no events to append", next_step="leave the call out if there is nothing to say")
+    if len({event.id for event in events}) < len(events):
+        raise InvalidUse("two of these events have the same id", why="the same id in one stream is one event",
+                         next_step="append it once")
+    number = isinstance(expected, int) and not isinstance(expected, bool) and expected >= 0
+    if not number and expected not in (ANY, NO_STREAM, STREAM_EXISTS):
+        raise InvalidUse(f"expected={expected!r} is no version", next_step="give a version (0 for none), ANY, "
+                         "NO_STREAM or STREAM_EXISTS")
+    return events
+
+
+def _check_name(stream: str) -> None:
+    if not isinstance(stream, str) or not 0 < len(stream) <= _LONGEST_NAME:
+        raise InvalidUse(f"{str(stream)[:60]!r} names no stream",
+                         next_step=f'give a string of 1 to {_LONGEST_NAME} characters, such as "account-17"')
+
+
+def _check_number(name: str, value: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise InvalidUse(f"{name}={value!r} is no number of events", next_step="give a whole number of 0 or more")
