@@ -21,7 +21,12 @@ lab: .venv/.ready ## open the course in JupyterLab
 
 test: .venv/.ready ## run every test, those in a browser too
 	$(VENV_PYTHON) -m ruff check .
+ifeq ($(strip $(ARGS)),)
+	$(VENV_PYTHON) -m pytest -m "not browser" -n logical --maxprocesses 4 --dist loadfile
+	$(VENV_PYTHON) -m pytest -m browser
+else
 	$(VENV_PYTHON) -m pytest $(ARGS)
+endif
 
 bench: .venv/.ready ## measure evlab beside its peers
 	$(VENV_PYTHON) benchmarks/run.py $(ARGS)

@@ -160,30 +160,31 @@ class EventStore:
     def read(self, stream: str, after: int = 0, limit: int | None = None) -> Iterator[Recorded]:
         """The events of `stream` with a version above `after`, in order. A stream that does not exist is empty."""
         _check_name(stream)
-        return self._pages("stream = ? AND version > ? ORDER BY version", (stream,), 2, after, limit)
+        return self._pages("stream = ? AND version > ? ORDER BY version", stream, after, limit)
 
     def read_all(self, after: int = 0, limit: int | None = None) -> Iterator[Recorded]:
         """The events of all streams with a position above `after`, in the order in which they were appended."""
-        return self._pages("position > ? ORDER BY position", (), 0, after, limit)
+        return self._pages("position > ? ORDER BY position", None, after, limit)
 
-    def _pages(self, where: str, parameters: tuple, column: int, after: int, limit: int | None) -> Iterator[Recorded]:
+    def _pages(self, where: str, stream: str | None, after: int, limit: int | None) -> Iterator[Recorded]:
         _check_number("after", after)
         if limit is not None:
             _check_number("limit", limit)
-        return self._read_pages(f"SELECT {_COLUMNS} FROM events WHERE {where} LIMIT ?", parameters, column, after,
-                                limit)
+        return self._read_pages(f"SELECT {_COLUMNS} FROM events WHERE {where} LIMIT ?", stream, after, limit)
 
-    def _read_pages(self, query: str, parameters: tuple, column: int, after: int,
-                    limit: int | None) -> Iterator[Recorded]:
+    def _read_pages(self, query: str, stream: str | None, after: int, limit: int | None) -> Iterator[Recorded]:
         left = limit
         while left is None or left > 0:
             size = PAGE if left is None else min(PAGE, left)
-            rows = self.db.rows(query, (*parameters, after, size))
+            rows = self.db.rows(query, (after, size) if stream is None else (stream, after, size))
             for row in rows:
-                yield self._read_row(row)
+                recorded, after = self._read_row(row), after + 1
+                number = recorded.position if stream is None else recorded.version
+                if number != after or stream not in (None, recorded.stream):
+                    raise _lost(stream, after)
+                yield recorded
             if len(rows) < size:
                 return
-            after = rows[-1][column]
             left = None if left is None else left - len(rows)
 
     def subscribe(self, after: int = 0) -> Subscription:
@@ -307,6 +308,13 @@ def _met(expected: int | str, current: int) -> bool:
     if expected == NO_STREAM:
         return current == 0
     return current > 0 if expected == STREAM_EXISTS else expected == current
+
+
+def _lost(stream: str | None, number: int) -> CorruptEvent:
+    """A damaged page of the file can hide rows that are whole, or lead to others. Numbers without gaps show it."""
+    return CorruptEvent(f"event {number} of {stream or 'the store'} is not where it should be", stream=stream,
+                        version=number if stream else None, position=None if stream else number,
+                        why="a page of the file is damaged", next_step="restore the file from a backup")
 
 
 def _check_append(stream: str, events: Event | Iterable[Event], expected: int | str) -> list[Event]:
