@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from evlab.bus import DeadLetter as DeadLetter
     from evlab.bus import Retry as Retry
     from evlab.bus import topic_matches as topic_matches
+    from evlab.database import Database as Database
+    from evlab.decider import CommandHandler as CommandHandler
+    from evlab.decider import Decider as Decider
+    from evlab.decider import Rejected as Rejected
     from evlab.env import Later as Later
     from evlab.env import Real as Real
     from evlab.env import Signal as Signal
@@ -21,6 +25,11 @@ if TYPE_CHECKING:
     from evlab.errors import EvlabError as EvlabError
     from evlab.errors import Timeout as Timeout
     from evlab.event import Event as Event
+    from evlab.projection import Projection as Projection
+    from evlab.projection import Projector as Projector
+    from evlab.projection import Reactor as Reactor
+    from evlab.schema import SchemaRegistry as SchemaRegistry
+    from evlab.schema import Upcasters as Upcasters
     from evlab.sim import Fault as Fault
     from evlab.sim import Faults as Faults
     from evlab.sim import Plan as Plan
@@ -29,13 +38,25 @@ if TYPE_CHECKING:
     from evlab.sim import search as search
     from evlab.sim import shrink as shrink
     from evlab.sim import sweep as sweep
+    from evlab.store import ANY as ANY
+    from evlab.store import NO_STREAM as NO_STREAM
+    from evlab.store import STREAM_EXISTS as STREAM_EXISTS
+    from evlab.store import EventStore as EventStore
+    from evlab.store import WrongExpectedVersion as WrongExpectedVersion
+    from evlab.testing import given as given
 
 _HOME = {
     "evlab.bus": ("Bus", "DeadLetter", "Retry", "topic_matches"),
+    "evlab.database": ("Database",),
+    "evlab.decider": ("CommandHandler", "Decider", "Rejected"),
     "evlab.env": ("Later", "Real", "Signal", "run"),
     "evlab.errors": ("EvlabError", "Timeout"),
     "evlab.event": ("Event",),
+    "evlab.projection": ("Projection", "Projector", "Reactor"),
+    "evlab.schema": ("SchemaRegistry", "Upcasters"),
     "evlab.sim": ("Fault", "Faults", "Plan", "World", "check", "search", "shrink", "sweep"),
+    "evlab.store": ("ANY", "NO_STREAM", "STREAM_EXISTS", "EventStore", "WrongExpectedVersion"),
+    "evlab.testing": ("given",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

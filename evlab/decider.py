@@ -4,7 +4,7 @@ A `Decider` is the write side of one kind of thing (an account, an order) withou
 - `decide(command, state)` gives the events that the command leads to, or raises `Rejected`. Only here are rules.
 - `evolve(state, event)` gives the next state. It has no rules: the event has happened, whatever one thinks of it.
 - `initial` is the state before the first event.
-All three are pure, so they are tested with plain values (see `evlab.given`), and folding the same events gives the
+All three are pure, so they are tested with plain values (see `evlab.testing`), and folding the same events gives the
 same state, today and in ten years.
 
 `CommandHandler` puts a decider on a store. Two handlers may decide on the same state at the same time; the expected
