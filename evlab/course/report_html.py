@@ -111,7 +111,7 @@ def _teach_again(lab: str, grades: Grades) -> str:
         counts = Counter(verdict["hint"] or verdict["status"] for verdict in verdicts if verdict["status"] != "passed")
         lines.append(_row("th", [f"{id}  {question.title}", f"{passed} of {len(verdicts)} passed", ""]))
         for code, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
-            advice = hints[code].advice.strip().split("\n")[0] if code in hints else ""
+            advice = " ".join(hints[code].advice.split("\n\n")[0].split()) if code in hints else ""
             lines.append(_row("td", [code, str(count), advice]))
     return card(_table(["mistake", "how often", "what to say about it"], lines),
                 label=f"What to teach again in {lab}", width=1100)

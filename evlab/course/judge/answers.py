@@ -76,8 +76,11 @@ def cells_of(data: bytes, name: str) -> list[str]:
         notebook = json.loads(text)
         cells = notebook["cells"]
         return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise NotANotebook(f"{name} is not a notebook", why=f"{type(error).__name__}: {str(error)[:80]}",
+    except (ValueError, RecursionError) as error:
+        raise NotANotebook(f"{name} is not a notebook", why=f"its JSON cannot be read: {str(error)[:80]}",
+                           next_step=hand_in) from error
+    except (KeyError, TypeError) as error:
+        raise NotANotebook(f"{name} is not a notebook", why="it is JSON, but has no list of cells",
                            next_step=hand_in) from error
 
 
