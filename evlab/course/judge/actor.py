@@ -140,6 +140,10 @@ class Actor:
             return text if isinstance(text, str) else ""
         return ""
 
+    def used(self) -> float:
+        """CPU seconds of the process so far; 0 once it has ended."""
+        return 0.0 if self.dead else self._process.used()
+
     def kill(self) -> None:
         """End the process: as a crash does, with all that it remembers."""
         if not self.dead:

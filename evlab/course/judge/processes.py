@@ -94,7 +94,7 @@ class Process:
 
     def __init__(self, pid: int, read: int, write: int, watch: Watch):
         self.pid, self._read, self._write, self._watch = pid, read, write, watch
-        self._rest = b""
+        self._rest, self._began = b"", time.monotonic()
         self.ready = self.stuck = False
         self.before = self.waited = 0.0
         """In this history: the CPU time at its begin, and the seconds that the watch saw the judge wait."""
@@ -151,7 +151,7 @@ class Process:
                 return time.clock_gettime(~self.pid << 3 | 2)  # its CPU clock: MAKE_PROCESS_CPUCLOCK, CPUCLOCK_SCHED
             except OSError:
                 return 0.0  # it has ended
-        return time.monotonic() / SLOWEST
+        return (time.monotonic() - self._began) / SLOWEST
 
     def end(self) -> None:
         """Kill it, and its whole group if it leads one; whoever waits for it hears its pipe close."""

@@ -30,6 +30,8 @@ __all__ = ["CheckResult", "Judge", "Verdict", "isolation"]
 FRESH = 16
 """A process serves so many histories of one question and is then replaced, wherever in a check that is: an answer that
 counts what it has seen does not learn which check is at work. (A process costs as much as three histories.)"""
+QUESTION_SECONDS = 30.0
+"""CPU seconds that an answer may take over all histories of a question. A right one takes a twentieth of one."""
 EXPENSIVE = ("STUCK", "ENDLESS", "MEMORY", "FLOOD", "NONSENSE", "EXITS")
 """Mistakes that cost a process or a second each time they are seen: their history is not made smaller."""
 
@@ -250,6 +252,8 @@ class _AtWork:
         self._actors: dict[str, Actor] = {}
         self._served: dict[str, int] = {}
         """How many histories the process at each node has seen."""
+        self._spent = 0.0
+        """CPU seconds of the processes that are gone."""
         self.latest = None
         """The history in which they act now, or acted last."""
 
@@ -257,10 +261,14 @@ class _AtWork:
         actor = self._actors.get(node)
         if actor is None or actor.dead or actor.busy or fresh or self._served[node] >= FRESH:
             if actor is not None:
+                self._spent += actor.used()
                 actor.kill()
             actor = self._actors[node] = self._jail.actor(self._sources)
             self._served[node] = 0
         self._served[node] += 1
+        spent = self._spent + sum(one.used() for one in self._actors.values())
+        if spent > QUESTION_SECONDS:
+            raise AnswerBroke("stuck", f"it has computed for {spent:.0f} s, over all histories of this question")
         actor.reset(seed)
         return actor
 

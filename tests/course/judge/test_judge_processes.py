@@ -9,8 +9,9 @@ import sys
 import threading
 
 import pytest
+from attack_cells import RIGHT
 
-from evlab.course.judge import AnswerBroke, AnswerRaised, Jail
+from evlab.course.judge import AnswerBroke, AnswerRaised, Answers, Jail, Judge, find_lab, verdict
 from evlab.course.judge.processes import JudgeDown
 from evlab.errors import InvalidUse
 
@@ -135,3 +136,17 @@ def test_a_python_that_does_not_start_is_not_the_answers_fault(monkeypatch):
     for how in ("fork", "spawn") if LINUX else ():
         with pytest.raises(JudgeDown, match="start"), Jail(how) as jail:
             jail.actor([("q", "x = 1")])
+
+
+def test_an_answer_that_is_slow_in_every_history_is_stopped(monkeypatch):
+    """Never stuck in one call, and a hundred histories of it would take minutes."""
+    monkeypatch.setattr(verdict, "QUESTION_SECONDS", 1.0)
+    slow = "# answer: lab01.q1\nimport time\n" + RIGHT.replace(
+        "    failures = []", "    until = time.process_time() + 0.3\n    while time.process_time() < until: pass\n"
+        "    failures = []")
+    assert "until" in slow
+    with Judge(find_lab("lab01")) as judge:
+        found, = judge.judge(Answers(cells={"lab01.q1": slow}), ["lab01.q1"])
+        assert (found.status, found.hint) == ("failed", "STUCK") and "over all histories" in found.text
+        found, = judge.judge(Answers(cells={"lab01.q1": "# answer: lab01.q1\n" + RIGHT}), ["lab01.q1"])
+        assert found.passed, "the next answer has its own budget"
