@@ -21,6 +21,8 @@ import tempfile
 import time
 from dataclasses import dataclass, replace
 
+import results
+
 from evlab.course.judge.answers import Answers, read_answers
 from evlab.course.judge.labs import authoring_folder, find_lab
 from evlab.course.judge.question import Lab
@@ -48,31 +50,42 @@ def main() -> int:
     parser.add_argument("--lab", default="lab01")
     parser.add_argument("--html", action="store_true", help="draw every failing history, too")
     parser.add_argument("--peers", action="store_true", help="otter-grader and nbgrader beside it")
+    parser.add_argument("--save", action="store_true", help="into RESULTS.md")
     asked = parser.parse_args()
     lab = find_lab(asked.lab)
     with tempfile.TemporaryDirectory(prefix="evlab-grading-") as place:
         folder = pathlib.Path(place)
         expected = hand_in(folder / "in", lab, asked.submissions)
         seconds, first = graded(folder, asked, "first")
-        report(f"{asked.submissions} submissions, {asked.jobs} workers", seconds, asked.submissions)
+        told = [report(f"{asked.submissions} submissions, {asked.jobs} workers", seconds, asked.submissions)]
         wrong = surprises(first, expected, lab)
         again, second = graded(folder, asked, "first", "--again")
-        report("the same with --again", again, asked.submissions)
+        told.append(report("the same with --again", again, asked.submissions))
         same = first == second
-        report("the same, nothing changed", graded(folder, asked, "first")[0], asked.submissions)
-    print(f"the two CSV files are {'byte-identical' if same else 'DIFFERENT'}; {len(first):,} bytes")
+        told.append(report("the same, nothing changed", graded(folder, asked, "first")[0], asked.submissions))
+    told.append(say(f"the two CSV files are {'byte-identical' if same else 'DIFFERENT'}; {len(first):,} bytes"))
     for line in wrong[:20]:
         print(f"NOT AS EXPECTED: {line}")
-    print(f"rows that are not as their kind deserves: {len(wrong)}")
+    told.append(say(f"rows that are not as their kind deserves: {len(wrong)}"))
     if asked.peers:
         import grading_peers
 
-        grading_peers.main()
+        told += grading_peers.main()
+    if asked.save:
+        results.save("Grading a class", f"Written by `python benchmarks/grading.py --submissions {asked.submissions}"
+                     f"{' --peers' if asked.peers else ''} --save`. Of a hundred submissions 40 are right, 15 right in "
+                     f"another way, 35 wrong,\n6 untouched and 4 broken files. {results.machine()}\n\n"
+                     + "\n".join(f"- {line}" for line in told))
     return 0 if same and not wrong else 1
 
 
-def report(what: str, seconds: float, number: int) -> None:
-    print(f"{what}: {seconds:.1f} s, {number / seconds:.1f} submissions/s", flush=True)
+def report(what: str, seconds: float, number: int) -> str:
+    return say(f"{what}: {seconds:.1f} s, {number / seconds:.1f} submissions/s")
+
+
+def say(line: str) -> str:
+    print(line, flush=True)
+    return line
 
 
 def graded(folder: pathlib.Path, asked: argparse.Namespace, name: str, *more: str) -> tuple[float, bytes]:

@@ -1,4 +1,4 @@
-"""evlab beside its peers, in one run: `make bench`, which writes RESULTS.md.
+"""evlab beside its peers, in one run: `make bench`, which writes RESULTS.md. (make bench ARGS=store: one group.)
 
 Each row measures all its contenders in turn, round after round, so that what disturbs the machine disturbs all. The
 figure of a contender is its median over the rounds. The ratio is the median of the rounds' own ratios, and the spread
@@ -7,10 +7,9 @@ beside it is their middle half. Nothing here is a test: a slow machine makes a s
 
 from __future__ import annotations
 
+import argparse
+import importlib.metadata as metadata
 import json
-import os
-import pathlib
-import platform
 import statistics
 import subprocess
 import sys
@@ -19,33 +18,48 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+import results
+
 ROUNDS = 7
-HERE = pathlib.Path(__file__).parent
 
 Contender = tuple[str, Callable[[], float]]
 """A name, and a function that works for a while and returns its rate (or its seconds)."""
 
 
 def main() -> None:
+    import store
+
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("groups", nargs="*", help="some of: core store; all by default")
+    asked = parser.parse_args().groups
+    groups = {"core": ("Bus, events and the simulator", "blinker cloudevents msgspec pyee simpy",
+                       (bus_one, bus_three, event_round_trip, world_steps, histories, import_time), None),
+              "store": ("The event store", "eventsourcing msgspec", store.ROWS, store.growth)}
+    for name, (title, peers, measured, more) in groups.items():
+        if not asked or name in asked:
+            write_results(title, run_group(measured), peers, more() if more else "")
+    print("saved in benchmarks/RESULTS.md")
+
+
+def run_group(measured) -> list[tuple[str, ...]]:
     from rich.console import Console
-    from rich.table import Table as RichTable
+    from rich.table import Table
 
     console, rows = Console(), []
-    for row in (bus_one, bus_three, event_round_trip, world_steps, histories, import_time):
+    for row in measured:
         with console.status(f"measuring: {row.__name__.replace('_', ' ')}"):
             rows += row()
-    shown = RichTable("what", "evlab", "peers", "ratio", "bar", "met")
+    shown = Table("what", "evlab", "peers", "ratio", "bar", "met")
     for line in rows:
         shown.add_row(*line)
     console.print(shown)
-    write_results(rows)
-    console.print(f"saved in {HERE.name}/RESULTS.md")
+    return rows
 
 
-def rounds(contenders: list[Contender]) -> dict[str, list[float]]:
+def rounds(contenders: list[Contender], times: int = ROUNDS) -> dict[str, list[float]]:
     """Every contender once a round, the order turned by one each time."""
     measured: dict[str, list[float]] = {name: [] for name, _ in contenders}
-    for number in range(ROUNDS):
+    for number in range(times):
         turn = number % len(contenders)
         for name, work in contenders[turn:] + contenders[:turn]:
             measured[name].append(work())
@@ -280,28 +294,15 @@ def import_time() -> list[tuple[str, ...]]:
 # ----------------------------------------------------------------------------------------------------- the report
 
 
-def write_results(rows: list[tuple[str, ...]]) -> None:
-    import importlib.metadata as metadata
+def write_results(title: str, rows: list[tuple[str, ...]], peers: str, more: str = "") -> None:
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in peers.split())
+    results.save(title, f"""Written by `make bench`. Medians of 5 or 7 rounds; in each round every contender runs
+once, in turn. A ratio is the median of the rounds' ratios, their middle half in brackets. Rates: more is better.
 
-    peers = ", ".join(f"{name} {metadata.version(name)}"
-                      for name in ("blinker", "cloudevents", "msgspec", "pyee", "simpy"))
-    lines = ["# Benchmarks", "",
-             "Written by `make bench`. Medians of 7 rounds; in each round every contender runs once, in turn. A",
-             "ratio is the median of the rounds' ratios, their middle half in brackets. Rates: more is better.", "",
-             f"Machine: {machine()}. {datetime.now(UTC):%Y-%m-%d}. Peers: {peers}.", "",
-             "| what | evlab | peers | ratio | bar | met |", "|---|---|---|---|---|---|"]
-    lines += ["| " + " | ".join(row) + " |" for row in rows]
-    (HERE / "RESULTS.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+{results.machine()} Peers: {versions}.
 
-
-def machine() -> str:
-    model = ""
-    if os.path.exists("/proc/cpuinfo"):
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        model = f"{names[0]}, " if names else ""
-    system = f"{platform.system()} {platform.machine()}"
-    return f"{model}{os.cpu_count()} cores, {system}, Python {platform.python_version()}"
+{results.table("what|evlab|peers|ratio|bar|met", rows)}
+{more}""")
 
 
 if __name__ == "__main__":
