@@ -1,0 +1,14 @@
+# Writes into the dict that it was given.
+# expect: lab03.q1 fails, hint=MUTATES_INPUT
+
+# answer: lab03.q1
+def pass_on(data):
+    passed = data
+    if passed.get("currency") is None:
+        passed["currency"] = "EUR"
+    passed["risk"] = "high" if data["total_cents"] >= 50_000 else "low"
+    return passed
+
+
+def serve(inbox):
+    return [(data, pass_on(data)) for data in inbox]

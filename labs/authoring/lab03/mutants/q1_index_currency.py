@@ -1,0 +1,14 @@
+# Asks for the currency by name, and old orders have none.
+# expect: lab03.q1 fails, hint=RAISES
+
+# answer: lab03.q1
+def pass_on(data):
+    passed = dict(data)
+    if data["currency"] is None:
+        passed["currency"] = "EUR"
+    passed["risk"] = "high" if data["total_cents"] >= 50_000 else "low"
+    return passed
+
+
+def serve(inbox):
+    return [(data, pass_on(data)) for data in inbox]

@@ -1,0 +1,14 @@
+# Fills in what is missing, and not what is null.
+# expect: lab03.q1 fails, hint=NO_DEFAULT
+
+# answer: lab03.q1
+def pass_on(data):
+    passed = dict(data)
+    if "currency" not in passed:
+        passed["currency"] = "EUR"
+    passed["risk"] = "high" if data["total_cents"] >= 50_000 else "low"
+    return passed
+
+
+def serve(inbox):
+    return [(data, pass_on(data)) for data in inbox]

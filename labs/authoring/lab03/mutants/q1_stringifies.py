@@ -1,0 +1,14 @@
+# Turns every value into text.
+# expect: lab03.q1 fails, hint=CHANGES_FIELDS
+
+# answer: lab03.q1
+def pass_on(data):
+    passed = {name: value if name in ("total_cents", "currency") else str(value) for name, value in data.items()}
+    if passed.get("currency") is None:
+        passed["currency"] = "EUR"
+    passed["risk"] = "high" if data["total_cents"] >= 50_000 else "low"
+    return passed
+
+
+def serve(inbox):
+    return [(data, pass_on(data)) for data in inbox]
