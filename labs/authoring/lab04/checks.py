@@ -1,0 +1,589 @@
+"""The checks of lab04, read models: what each question promises, and the histories in which it may break.
+
+The tables lie in the judge, behind a port: a crash ends the answer's process in the middle of its work, what it had
+committed is there for the next one, and what was open is not. Where the crash strikes goes from call to call.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from evlab.course.judge import AnswerRaised, Case, Lab, Object, Port
+from evlab.course.judge.tables import Tables
+from evlab.event import Event
+from evlab.sim.history import describe
+
+lab = Lab("lab04", "Read models")
+
+CUSTOMERS, DAYS = ("Ada", "Grace", "Edsger", "Barbara"), ("Monday", "Tuesday", "Wednesday")
+LIST = """
+CREATE TABLE orders (id TEXT PRIMARY KEY, customer TEXT, day TEXT, cents INTEGER, status TEXT);
+CREATE TABLE report (day TEXT PRIMARY KEY, orders INTEGER, cents INTEGER);
+CREATE TABLE checkpoint (position INTEGER);
+INSERT INTO checkpoint VALUES (0);
+"""
+
+
+def fact(case: Case, type: str, key: str, **data) -> Event:
+    return case.world.event(type, data, source="shop", key=key)
+
+
+def placed(case: Case, number: int, day: str = "") -> Event:
+    return fact(case, "OrderPlaced", f"order-{number}", customer=case.random.choice(CUSTOMERS),
+                day=day or case.random.choice(DAYS), cents=100 * case.random.randint(5, 90) + number)
+
+
+def story(case: Case, length: int) -> list[Event]:
+    """Events of a few orders: placed, and then paid, shipped or cancelled, in an order that can happen."""
+    events, open_orders = [placed(case, 1)], {"order-1": "placed"}
+    for number in range(2, length + 1):
+        moves = [(id, status) for id, status in open_orders.items() if status != "shipped"]
+        if not moves or case.random.random() < 0.45:
+            events.append(placed(case, number))
+            open_orders[f"order-{number}"] = "placed"
+            continue
+        id, status = case.random.choice(moves)
+        kind = case.random.choice(("OrderPaid", "OrderCancelled") if status == "placed" else ("OrderShipped",))
+        events.append(fact(case, kind, id))
+        open_orders[id] = kind.removeprefix("Order").lower()
+        if kind == "OrderCancelled":
+            del open_orders[id]
+    return events
+
+
+def folded(events: list[Event]) -> tuple[dict[str, tuple], dict[str, tuple[int, int]]]:
+    """The list and the report that these events add up to, in plain Python."""
+    orders: dict[str, list] = {}
+    for event in events:
+        if event.type == "OrderPlaced":
+            orders[event.key] = [event.data["customer"], event.data["day"], event.data["cents"], "placed"]
+        elif event.type == "OrderCancelled":
+            orders.pop(event.key, None)
+        elif event.type in ("OrderPaid", "OrderShipped") and event.key in orders:
+            orders[event.key][3] = event.type.removeprefix("Order").lower()
+    count = Counter(day for _, day, _, _ in orders.values())
+    return ({id: tuple(row) for id, row in orders.items()},
+            {day: (count[day], sum(row[2] for row in orders.values() if row[1] == day)) for day in count})
+
+
+def listed(tables: Tables) -> dict[str, tuple]:
+    return {row[0]: row[1:] for row in tables.rows("SELECT id, customer, day, cents, status FROM orders ORDER BY id")}
+
+
+def reported(tables: Tables) -> dict[str, tuple[int, int]]:
+    """The report without days on which nothing was sold: a row of zeros says the same as none."""
+    rows = tables.rows("SELECT day, orders, cents FROM report ORDER BY day")
+    return {day: (orders, cents) for day, orders, cents in rows if (orders, cents) != (0, 0)}
+
+
+def length(case: Case, low: int, high: int) -> int:
+    """From `low` in the first history of a check to `high` in its last: each time the same."""
+    return low + round((high - low) * case.size)
+
+
+def told(event: Event) -> str:
+    return f"{event.type} {event.key}"
+
+
+# -------------------------------------------------------------------------------------- q1: a list and a report
+
+q1 = lab.question("q1", "A list and a report", points=2, defines="apply")
+
+
+def applied(case: Case, events: list[Event]) -> Tables:
+    tables = Tables(case, LIST)
+    for event in events:
+        operation = case.history.invoke(f"apply {event.type}", event.key, node="projector")
+        try:
+            case.wait(case.actor("projector").call("apply", tables.port, event), "projector")
+        except AnswerRaised as error:
+            operation.fail(str(error))
+            raise
+        operation.ok()
+        if tables._db.in_transaction:
+            case.blame("LEFT_OPEN", f"after {told(event)} a transaction is still open: whoever called `apply` decides "
+                                    "when it ends", operation.number)
+    return tables
+
+
+def compare(case: Case, tables: Tables, events: list[Event], hint: str, *, report: str = "") -> None:
+    """The list and the report against what the events add up to; `hint` for the list, `report` for the report."""
+    orders, days = folded(events)
+    got, entries = listed(tables), case.entries("invoke")
+    for id in {**orders, **got}:
+        if got.get(id) != orders.get(id):
+            case.blame(hint, f"the list says {describe(got.get(id, 'nothing'))} of {id}; "
+                             f"{describe(orders.get(id, 'nothing'))} was due", *entries)
+    found = reported(tables)
+    for day in {**days, **found}:
+        if found.get(day) != days.get(day):
+            case.blame(report or hint, f"the report says {_sold(found.get(day))} on {day}; {_sold(days.get(day))} were "
+                                       "due", *entries)
+
+
+def _sold(row: tuple[int, int] | None) -> str:
+    count, cents = row or (0, 0)
+    return f"{describe(count)} orders of {describe(cents)} cents"
+
+
+@q1.check("a placed order is in the list and in the report", histories=4)
+def placed_is_listed(case: Case):
+    day = DAYS[0] if case.size > 0.5 else ""
+    events = [placed(case, number, day) for number in range(1, 1 + length(case, 1, 4))]
+    compare(case, applied(case, events), events, "NOT_LISTED", report="WRONG_REPORT")
+
+
+@q1.check("paid and shipped change the status, and nothing else", histories=4)
+def status_changes(case: Case):
+    events = [placed(case, number) for number in range(1, 1 + length(case, 1, 3))]
+    events += [fact(case, "OrderPaid", events[-1].key)]
+    if case.size > 0.3:
+        events += [fact(case, "OrderShipped", events[-1].key)]
+    compare(case, applied(case, events), events, "WRONG_STATUS", report="REPORT_MOVES")
+
+
+@q1.check("a cancelled order leaves the list and the report", histories=4)
+def cancelled_leaves(case: Case):
+    day = DAYS[0]
+    events = [placed(case, number, day) for number in range(1, 1 + length(case, 1, 3))]
+    events.append(fact(case, "OrderCancelled", events[case.random.randrange(len(events))].key))
+    compare(case, applied(case, events), events, "STILL_LISTED", report="CANCELLED_IS_SOLD")
+
+
+@q1.check("an event that says nothing about the list changes nothing", histories=2)
+def others_change_nothing(case: Case):
+    events = [placed(case, 1), fact(case, ("InvoiceSent", "ItemRated")[int(case.size)], "order-1", stars=5)]
+    compare(case, applied(case, events), events, "MINDS_OTHERS")
+
+
+# ------------------------------------------------------------------------------------ q2: a checkpoint that agrees
+
+q2 = lab.question("q2", "A checkpoint that agrees", points=3, defines="catch_up", uses=("q1",))
+PAGE = 2
+
+
+class Store:
+    """The answer's `store`: read(after) gives the next few (position, event) after a position."""
+
+    def __init__(self, case: Case, events: list[Event], quiet: bool = False):
+        self.case, self.events, self.quiet = case, events, quiet
+        self.reads = 0
+        self.while_reading = lambda number: None
+        """Called with the number of each read, from 1: somebody else may append then."""
+        self.port = Port("store", verbs={"read": self.read})
+
+    def read(self, after: int = 0) -> list[tuple[int, Event]]:
+        self.reads += 1
+        self.while_reading(self.reads)
+        if isinstance(after, bool) or not isinstance(after, int):
+            raise TypeError(f"store.read(after) needs a position, not {describe(after)}")
+        found = [(position, event) for position, event in enumerate(self.events, 1) if position > after][:PAGE]
+        if not self.quiet:
+            names = ", ".join(f"{position} {told(event)}" for position, event in found) or "nothing"
+            self.case.history.note(f"read after {after}: {names}", node="projector")
+        return found
+
+
+def at_work(case: Case, target: Any, *args, tables: Tables, method: str = "", fresh: bool = False) -> Any:
+    """Call the answer on the projector's node. After a crash of it, None; the node is then up again."""
+    actor = target.actor if isinstance(target, Object) else case.actor("projector", fresh=fresh)
+    finished = case.world.spawn(actor._converse(target, method, args, {}), "projector").then(lambda _: None)
+    case.world.run(until=finished, steps=200_000)
+    if tables.crashed and not finished.done:
+        case.world.restart("projector")
+        return None
+    return finished.value
+
+
+def calls_of(case: Case, events: list[Event]) -> int:
+    """How many calls of the database the answer makes to catch up, when nothing goes wrong."""
+    tables = Tables(case, LIST, quiet=True)
+    at_work(case, "catch_up", Store(case, events, quiet=True).port, tables.port, tables=tables)
+    return tables.calls
+
+
+def position_in(case: Case, tables: Tables) -> int:
+    rows = tables.rows("SELECT position FROM checkpoint")
+    if len(rows) != 1:
+        case.blame("CHECKPOINT_ROWS", f"the table checkpoint holds {len(rows)} rows, and one is enough",
+                   *case.entries("note"))
+    return rows[0][0]
+
+
+@q2.check("what the store holds is handled once, to the end", histories=4)
+def to_the_end(case: Case):
+    events = [placed(case, 1), placed(case, 2)] if not case.size else story(case, length(case, 2, 5))
+    tables, store = Tables(case, LIST), Store(case, events)
+    at_work(case, "catch_up", store.port, tables.port, tables=tables)
+    if tables._db.in_transaction:
+        case.blame("NEVER_COMMITS", "`catch_up` has returned, and its last transaction is open: a crash takes it away",
+                   *case.entries("note"))
+    orders, _ = folded(events)
+    if len(events) > PAGE and listed(tables) == folded(events[:PAGE])[0] != orders:
+        case.blame("ONE_PAGE_ONLY", f"{PAGE} of {len(events)} events were handled: `read` gives a few at a time",
+                   *case.entries("note"))
+    if not tables.rows("SELECT 1 FROM orders") and orders:
+        case.blame("NOTHING_DONE", f"{len(events)} events were in the store, and the list is empty",
+                   *case.entries("note"))
+    compare(case, tables, events, "COUNTED_WRONG")
+    if position_in(case, tables) != len(events):
+        case.blame("WRONG_POSITION", f"event {len(events)} is the last that was handled, and the checkpoint says "
+                                     f"{describe(position_in(case, tables))}", *case.entries("note"))
+
+
+@q2.check("the next call goes on where the last one ended", histories=3)
+def goes_on(case: Case):
+    events = story(case, length(case, 2, 5))
+    first = case.random.randint(1, len(events) - 1)
+    tables, store = Tables(case, LIST), Store(case, events[:first])
+    at_work(case, "catch_up", store.port, tables.port, tables=tables)
+    store.events = events
+    for _ in range(2):
+        try:
+            at_work(case, "catch_up", store.port, tables.port, tables=tables, fresh=True)
+        except AnswerRaised as error:
+            if "UNIQUE" not in error.text:
+                raise
+            case.blame("STARTS_AGAIN", "a new process began with an event that had been handled, and stopped at "
+                                       f"{error.text}", *case.entries("note")[-1:])
+        compare(case, tables, events, "STARTS_AGAIN")
+
+
+@q2.check("a crash at any moment: nothing is missing, and nothing counts twice", histories=14)
+def survives_crashes(case: Case):
+    events = [placed(case, number, DAYS[0]) for number in range(1, 4)]
+    total = calls_of(case, events)
+    tables, store = Tables(case, LIST, crash_at=1 + round(case.size * (total - 1))), Store(case, events)
+    at_work(case, "catch_up", store.port, tables.port, tables=tables, fresh=True)
+    position, rows, (count, _) = position_in(case, tables), listed(tables), reported(tables).get(DAYS[0], (0, 0))
+    case.history.note(f"the process is new; checkpoint {describe(position)}, {len(rows)} orders in the list, "
+                      f"{count} in the report", node="projector")
+    entries = case.entries("crash") + case.entries("note")[-1:]
+    if len(rows) != count:
+        case.blame("HALF_AN_EVENT", f"the process died, and the list has {len(rows)} orders, the report {count}",
+                   *entries)
+    if count > position:
+        case.blame("TWICE_AFTER_CRASH", f"the process died: {count} orders are counted, and the checkpoint says "
+                                        f"{position}. order-{count} will be handled again", *entries)
+    if count < position:
+        case.blame("LOST_IN_CRASH", f"the process died: the checkpoint says {position}, and {count} orders are "
+                                    f"counted. order-{position} will never be", *entries)
+    at_work(case, "catch_up", store.port, tables.port, tables=tables, fresh=True)
+    compare(case, tables, events, "COUNTED_WRONG")
+
+
+# ------------------------------------------------------------------------------------- q3: late, and more than once
+
+q3 = lab.question("q3", "Late, and more than once", points=3, defines="on_event")
+STOCK = """
+CREATE TABLE prices (product TEXT PRIMARY KEY, cents INTEGER, version INTEGER);
+CREATE TABLE sold (product TEXT PRIMARY KEY, pieces INTEGER);
+CREATE TABLE seen (id TEXT PRIMARY KEY);
+"""
+PRODUCTS = ("tea", "cups")
+
+
+def delivered(case: Case, tables: Tables, event: Event, version: int, copy: bool = False, fresh: bool = False) -> None:
+    facts = f"{event.data.get('cents', event.data.get('pieces'))}"
+    operation = case.history.invoke(f"{event.type} {facts}, version {version}{', a copy' if copy else ''}", event.key,
+                                    node="projector")
+    at_work(case, "on_event", tables.port, event, version, tables=tables, fresh=fresh)
+    if not (tables.crashed and tables.crash_at):
+        operation.ok()
+
+
+def shop_facts(case: Case, number: int) -> list[tuple[Event, int]]:
+    """Events of two products with their versions in the streams, in order."""
+    versions, events = Counter(), []
+    for step in range(number):
+        product = PRODUCTS[step >= 4]
+        versions[product] += 1
+        if step % 2:
+            event = fact(case, "ItemsSold", product, pieces=10 * step + case.random.randint(1, 9))
+        else:
+            event = fact(case, "PriceChanged", product, cents=case.random.randint(100, 900))
+        events.append((event, versions[product]))
+        case.world.run(until=case.world.now() + 1)
+    return events
+
+
+def compare_shop(case: Case, tables: Tables, events: list[tuple[Event, int]], price: str, pieces: str) -> None:
+    prices: dict[str, tuple[int, int]] = {}
+    sold: Counter = Counter()
+    for event, version in events:
+        if event.type == "ItemsSold":
+            sold[event.key] += event.data["pieces"]
+        elif version > prices.get(event.key, (0, 0))[1]:
+            prices[event.key] = event.data["cents"], version
+    found = {product: cents for product, cents in tables.rows("SELECT product, cents FROM prices")}
+    entries = case.entries("invoke")
+    for product, (cents, newest) in prices.items():
+        if found.get(product) != cents:
+            older = [one.data["cents"] for one, version in events
+                     if one.type == "PriceChanged" and one.key == product and version < newest]
+            stuck = price == "WRONG_PRICE" and found.get(product) in older
+            case.blame("PRICE_STUCK" if stuck else price, f"the price of {product} is {cents}, and the read model says "
+                              f"{describe(found.get(product, 'nothing'))}", *entries)
+    got = dict(tables.rows("SELECT product, pieces FROM sold"))
+    for product, number in sold.items():
+        if got.get(product) != number:
+            case.blame(pieces, f"{number} pieces of {product} were sold, and the read model says "
+                               f"{describe(got.get(product, 'nothing'))}", *entries)
+
+
+@q3.check("prices and pieces, in order", histories=4)
+def in_order(case: Case):
+    tables, events = Tables(case, STOCK), shop_facts(case, length(case, 1, 6))
+    for event, version in events:
+        delivered(case, tables, event, version)
+    compare_shop(case, tables, events, "WRONG_PRICE", "WRONG_PIECES")
+
+
+@q3.check("a price that comes late changes nothing", histories=3)
+def late_price(case: Case):
+    tables = Tables(case, STOCK)
+    facts = {}
+    for version in (1, 2, 3, 4) if not case.size else (2, 1, 4, 3):  # or: the clock of who said it last is behind
+        facts[version] = fact(case, "PriceChanged", "tea", cents=100 * version + case.random.randint(1, 99))
+        case.world.run(until=case.world.now() + 1)
+    events = []
+    for version, hint in ((2, "WRONG_PRICE"), (1, "LATE_PRICE_WINS"), (4, "WRONG_PRICE"), (3, "LATE_PRICE_WINS")):
+        delivered(case, tables, facts[version], version)
+        events.append((facts[version], version))
+        compare_shop(case, tables, events, hint, "WRONG_PIECES")
+
+
+@q3.check("pieces count, however late they come", histories=2)
+def late_pieces(case: Case):
+    tables = Tables(case, STOCK)
+    events = [(fact(case, "PriceChanged", "tea", cents=420), 3), (fact(case, "ItemsSold", "tea", pieces=3), 2),
+              (fact(case, "ItemsSold", "tea", pieces=4), 1)]
+    for event, version in events:
+        delivered(case, tables, event, version)
+    compare_shop(case, tables, events, "WRONG_PRICE", "DROPS_LATE_PIECES")
+
+
+@q3.check("a copy counts once, and two equal sales are two", histories=4)
+def copies(case: Case):
+    tables = Tables(case, STOCK)
+    sale = fact(case, "ItemsSold", "tea", pieces=2)
+    same = fact(case, "ItemsSold", "tea", pieces=2)
+    other = fact(case, "ItemsSold", "cups", pieces=1)
+    order = [(sale, 1), (sale, 1)] if not case.size else [(sale, 1), (other, 1), (same, 2), (sale, 1), (other, 1)]
+    known: set[str] = set()
+    for event, version in order:
+        delivered(case, tables, event, version, copy=event.id in known)
+        known.add(event.id)
+    counted = {event.id: (event, version) for event, version in order}
+    hint = "COPY_COUNTS"
+    if dict(tables.rows("SELECT product, pieces FROM sold")).get("tea", 0) == 2 and case.size:
+        hint = "EQUAL_IS_COPY"
+    compare_shop(case, tables, list(counted.values()), "WRONG_PRICE", hint)
+
+
+@q3.check("a crash in between, and the bus delivers it again", histories=8)
+def crash_in_between(case: Case):
+    sale = fact(case, "ItemsSold", "tea", pieces=2)
+    dry = Tables(case, STOCK, quiet=True)
+    at_work(case, "on_event", dry.port, sale, 1, tables=dry)
+    tables = Tables(case, STOCK, crash_at=1 + round(case.size * dry.calls))
+    delivered(case, tables, sale, 1, fresh=True)
+    tables.crash_at = 0
+    case.history.note("the process is new", node="projector")
+    delivered(case, tables, sale, 1, copy=True, fresh=True)
+    got = dict(tables.rows("SELECT product, pieces FROM sold")).get("tea", 0)
+    entries = case.entries("crash") + case.entries("invoke")
+    if got == 0:
+        case.blame("MARKED_NOT_DONE", "2 pieces were sold and will never count: the event was marked as seen, and then "
+                                      "the process died", *entries)
+    if got != 2:
+        case.blame("DONE_NOT_MARKED", f"2 pieces were sold, and {describe(got)} are counted: they were added, and then "
+                                      "the process died before it had marked the event", *entries)
+
+
+# ----------------------------------------------------------------------------------------------- q4: the rebuild
+
+q4 = lab.question("q4", "Rebuild beside, then switch", points=4, defines="Projector")
+BARE = """
+CREATE TABLE orders (id TEXT PRIMARY KEY, cents INTEGER);
+CREATE TABLE checkpoint (name TEXT PRIMARY KEY, position INTEGER);
+INSERT INTO checkpoint VALUES ('list', 0), ('mail', 0);
+"""
+
+
+class Run:
+    """A projector of the answer's, with its store, its tables and its mailbox."""
+
+    def __init__(self, case: Case, events: list[Event], crash_at: int = 0, quiet: bool = False):
+        self.case, self.quiet = case, quiet
+        self.store, self.tables = Store(case, events, quiet), Tables(case, BARE, crash_at=crash_at, quiet=quiet)
+        self.mails: list[str] = []
+        self.start(fresh=True)
+
+    def start(self, fresh: bool = False) -> None:
+        """The process starts: a new object in it."""
+        self.made = at_work(self.case, "Projector", self.store.port, self.tables.port, Port("mail", self.mail),
+                            tables=self.tables, fresh=fresh)
+        if not isinstance(self.made, Object):
+            self.case.blame("NO_PROJECTOR", f"`Projector(store, db, mail)` gave {describe(self.made)}")
+
+    def mail(self, id: str) -> None:
+        self.mails.append(id)
+        if not self.quiet:
+            self.case.history.note(f"mail for {describe(id)}", node="projector")
+
+    def do(self, method: str) -> bool:
+        """Call a method; False if the node crashed meanwhile."""
+        if not self.quiet:
+            self.case.history.note(f"{method}()", node="projector")
+        at_work(self.case, self.made, tables=self.tables, method=method)
+        return not self.tables.crashed
+
+    def orders(self) -> dict[str, int] | None:
+        """The list as a reader sees it; None if there is no such table."""
+        try:
+            return dict(self.tables.rows("SELECT id, cents FROM orders ORDER BY id"))
+        except Exception:
+            return None
+
+
+def due(events: list[Event]) -> dict[str, int]:
+    return {id: row[2] for id, row in sorted(folded(events)[0].items())}
+
+
+def plain(case: Case, length: int) -> list[Event]:
+    """Orders placed, the second of them cancelled."""
+    events = [placed(case, number) for number in range(1, length + 1)]
+    return [*events, fact(case, "OrderCancelled", "order-2")] if length > 2 else events
+
+
+@q4.check("catch_up keeps the list, and mails each order once", histories=4)
+def list_and_mail(case: Case):
+    events = plain(case, length(case, 1, 4))
+    run = Run(case, events[:1])
+    run.do("catch_up")
+    run.store.events = events
+    run.do("catch_up")
+    entries = case.entries("note")
+    if run.orders() != due(events):
+        case.blame("WRONG_LIST", f"the list is {describe(run.orders())}; {describe(due(events))} was due", *entries)
+    keys = [event.key for event in events if event.type == "OrderPlaced"]
+    if Counter(run.mails) != Counter(keys):
+        hint = "MAILS_TWICE" if len(run.mails) > len(set(run.mails)) else "MAILS_MISSING"
+        case.blame(hint, f"mails went out for {describe(run.mails)}; the orders are {describe(keys)}", *entries)
+
+
+@q4.check("a rebuild gives what the events say", histories=3)
+def rebuild_is_true(case: Case):
+    events = plain(case, length(case, 1, 4))
+    run = Run(case, events)
+    run.do("catch_up")
+    run.tables._db.execute("INSERT INTO orders VALUES ('order-99', 1)")  # what an old bug has left
+    run.tables._db.execute("UPDATE orders SET cents = 1 WHERE id = 'order-1'")
+    case.history.note("an old bug has left order-99 in the list, and a wrong price", node="projector")
+    run.do("rebuild")
+    got, entries = run.orders(), case.entries("note")
+    if got is None:
+        case.blame("NO_TABLE", "after the rebuild there is no table `orders`", *entries)
+    if "order-99" in got:
+        case.blame("GHOST_STAYS", "order-99 is in no event, and it is in the list after the rebuild, too", *entries)
+    if "order-2" in got and set(due(events)) < set(got):
+        case.blame("FORGETS_DELETES", "order-2 was cancelled, and it is in the list after the rebuild", *entries)
+    if got != due(events):
+        case.blame("REBUILD_WRONG", f"after the rebuild the list is {describe(got)}; {describe(due(events))} was due",
+                   *entries)
+    try:
+        run.do("rebuild")
+    except AnswerRaised as error:
+        case.blame("ONCE_ONLY", f"the second rebuild stops with {error}", *case.entries("note"))
+    if run.orders() != due(events):
+        case.blame("ONCE_ONLY", f"after a second rebuild the list is {describe(run.orders())}", *case.entries("note"))
+
+
+@q4.check("a rebuild sends no mail", histories=2)
+def rebuild_is_silent(case: Case):
+    run = Run(case, plain(case, 3 if case.size else 1))
+    run.do("catch_up")
+    before = len(run.mails)
+    run.do("rebuild")
+    run.do("catch_up")
+    if len(run.mails) > before:
+        case.blame("MAILS_AGAIN", f"{describe(run.mails[before])} had its mail, and got it once more because of the "
+                                  "rebuild", *case.entries("note"))
+
+
+@q4.check("a reader sees the old list or the new one, and never a part", histories=4)
+def never_a_part(case: Case):
+    events = plain(case, length(case, 2, 5))
+    run = Run(case, events)
+    run.do("catch_up")
+    run.tables._db.execute("UPDATE orders SET cents = cents + 1")
+    old, new = run.orders(), due(events)
+
+    def look() -> None:
+        seen = run.orders()
+        if seen is None:
+            case.blame("NO_TABLE", "in the middle of the rebuild a reader asks for the list, and there is no table "
+                                   "`orders`", *case.entries("note"))
+        if seen not in (old, new):
+            case.blame("HALF_A_LIST", f"in the middle of the rebuild a reader sees {describe(seen)}; the old list has "
+                                      f"{len(old)} orders", *case.entries("note"))
+
+    run.tables.watch = look
+    run.do("rebuild")
+
+
+@q4.check("what is appended during the rebuild is not missed", histories=3)
+def appended_meanwhile(case: Case):
+    events = plain(case, length(case, 1, 3))
+    run, late = Run(case, events), placed(case, 7)
+    run.do("catch_up")
+    before = run.store.reads
+
+    def append(number: int) -> None:
+        if number == before + 1 + round(case.size):
+            run.store.events = [*events, late]
+            case.history.note("OrderPlaced order-7 is appended", node="shop")
+
+    run.store.while_reading = append
+    run.do("rebuild")
+    run.do("catch_up")
+    entries = case.entries("note")
+    if "order-7" not in (run.orders() or {}):
+        case.blame("LATE_IS_MISSED", "order-7 was placed during the rebuild, and is not in the list", *entries)
+    if "order-7" not in run.mails:
+        case.blame("LATE_NO_MAIL", "order-7 was placed during the rebuild, and its customer gets no mail: the rebuild "
+                                   "has moved the checkpoint of the mails, too", *entries)
+    if run.orders() != due([*events, late]):
+        case.blame("REBUILD_WRONG", f"the list is {describe(run.orders())}", *entries)
+    if Counter(run.mails)["order-7"] > 1:
+        case.blame("MAILS_AGAIN", "order-7 got two mails", *entries)
+
+
+@q4.check("a crash in the rebuild: the old list is served, and the next rebuild works", histories=8)
+def crash_in_rebuild(case: Case):
+    events = plain(case, 3)
+    dry = Run(case, events, quiet=True)
+    dry.do("catch_up")
+    before = dry.tables.calls
+    dry.do("rebuild")
+    crash_at = before + 1 + round(case.size * (dry.tables.calls - before - 1))
+    run = Run(case, events, crash_at=crash_at)
+    run.do("catch_up")
+    run.do("rebuild")
+    seen = run.orders()
+    if seen != due(events):
+        case.blame("HALF_A_LIST", f"after a crash in the rebuild a reader sees {describe(seen)}; "
+                                        f"{describe(due(events))} was due", *case.entries("crash"))
+    run.tables.crashed = False
+    run.start(fresh=True)
+    try:
+        run.do("rebuild")
+    except AnswerRaised as error:
+        case.blame("LEFTOVERS", f"the rebuild after the crash stops with {error}: what the first one has left is in "
+                                "its way", *case.entries("crash"))
+    run.do("catch_up")
+    if run.orders() != due(events):
+        case.blame("LEFTOVERS", f"after the crash and another rebuild the list is {describe(run.orders())}",
+                   *case.entries("crash"))
