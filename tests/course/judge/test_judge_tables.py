@@ -1,4 +1,4 @@
-"""A database that a check lends to an answer: what it does, what it refuses (GRADE-1), and what a crash leaves of it."""
+"""A database that a check lends to an answer: what it does, what it refuses, and what a crash leaves of it."""
 
 from __future__ import annotations
 
