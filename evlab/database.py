@@ -178,7 +178,8 @@ class Database:
 
 def connect(path: str, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
     """A connection with the settings that the promises of `Database` need."""
-    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, factory=kind)
+    # JupyterLab answers a widget on another thread than the one that runs cells; both use a learner's store, in turn.
+    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, factory=kind, check_same_thread=False)
     try:
         if path != ":memory:":
             connection.execute("PRAGMA journal_mode = WAL").fetchone()

@@ -1,23 +1,25 @@
 """Schemas that change while old events stay: what may change, and how an old event is read by new code.
 
 An event that is stored is never rewritten, and consumers are deployed one by one. So at any time somebody reads a
-form that he did not write. Two tools keep that working:
+form that they did not write. Two tools keep that working:
 - `SchemaRegistry` looks at a new version before anybody uses it, and refuses one that a reader could not read. Its
-  rules are those of Avro's schema resolution, its names for the directions those of Confluent's Schema Registry.
+  rules are those of Avro's schema resolution (`evlab.resolution`), its names for the directions those of Confluent's
+  Schema Registry.
 - `Upcasters` turn an old event into the newest form when it is read, for changes that no rule allows: a field that is
   split, renamed or counted in another unit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
-from evlab.errors import EvlabError, InvalidEvent, InvalidUse
+from evlab.errors import EvlabError, InvalidEvent, InvalidUse, learner_lines
 from evlab.event import Event
+from evlab.resolution import Schema, Unreadable, check_schema, copied, faults, read_field
 
 __all__ = ["BACKWARD", "BACKWARD_TRANSITIVE", "FORWARD", "FORWARD_TRANSITIVE", "FULL", "FULL_TRANSITIVE", "NONE",
-           "IncompatibleSchema", "Problem", "SchemaRegistry", "UpcastFailed", "Upcasters"]
+           "IncompatibleSchema", "Problem", "SchemaRegistry", "UpcastFailed", "Upcasters", "pairs_asked"]
 
 NONE = "NONE"
 """Every version is accepted."""
@@ -32,19 +34,6 @@ FULL = "FULL"
 """BACKWARD and FORWARD: deploy in any order."""
 FULL_TRANSITIVE = "FULL_TRANSITIVE"
 _MODES = (NONE, BACKWARD, BACKWARD_TRANSITIVE, FORWARD, FORWARD_TRANSITIVE, FULL, FULL_TRANSITIVE)
-
-_TYPES = {"int": int, "long": int, "float": float, "double": float, "string": str, "boolean": bool, "null": type(None),
-          "array": list, "map": dict}
-_PROMOTIONS = {"int": ("long", "float", "double"), "long": ("float", "double"), "float": ("double",)}
-"""What a number may be read as (Avro 1.11, Schema Resolution)."""
-_MISSING = object()
-
-Schema = Mapping[str, Mapping[str, Any]]
-"""The fields of an event's data, by name: `{"total": {"type": "double"}, "note": {"type": "string", "default": ""}}`.
-
-A type is one of int, long, float, double, string, boolean, null, array, map, or a list of them (a union). A field with
-a `default` may be left out. `aliases` lists what the field was called before.
-"""
 
 
 class Problem(NamedTuple):
@@ -64,6 +53,24 @@ class IncompatibleSchema(EvlabError):
     and `rule` are those of the first."""
 
 
+def pairs_asked(compatibility: str, versions: Iterable[int]) -> list[tuple[int, int]]:
+    """Who has to be able to read whom: the pairs (writer, reader) that a compatibility asks for among these versions,
+    oldest first.
+
+    The plain forms ask for neighbours alone, the transitive ones for every two. Raises `InvalidUse` for a name that is
+    no compatibility.
+    """
+    _check_mode(compatibility)
+    versions, pairs = list(versions), []
+    for index, new in enumerate(versions):
+        for old in versions[:index] if compatibility.endswith("TRANSITIVE") else versions[:index][-1:]:
+            if compatibility.startswith(("BACKWARD", "FULL")):
+                pairs.append((old, new))
+            if compatibility.startswith(("FORWARD", "FULL")):
+                pairs.append((new, old))
+    return pairs
+
+
 class SchemaRegistry:
     """The schemas of each event type, by version, and the rule for new ones.
 
@@ -72,8 +79,7 @@ class SchemaRegistry:
     """
 
     def __init__(self, compatibility: str = BACKWARD):
-        if compatibility not in _MODES:
-            raise InvalidUse(f"{compatibility!r} is no compatibility", next_step=f"give one of {', '.join(_MODES)}")
+        _check_mode(compatibility)
         self.compatibility = compatibility
         self._schemas: dict[str, dict[int, Schema]] = {}
 
@@ -83,8 +89,9 @@ class SchemaRegistry:
         Raises `IncompatibleSchema` if the compatibility forbids it, and `InvalidUse` for a version that is not the
         next, or a schema that is none.
         """
-        known = self._schemas.setdefault(type, {})
-        _check_schema(schema)
+        _check_name(type, version)
+        check_schema(schema)
+        known = self._schemas.get(type, {})
         if version in known:
             if known[version] == schema:
                 return
@@ -101,23 +108,24 @@ class SchemaRegistry:
                 field=first.field, rule=first.rule, type=type, version=version,
                 why=f"code of version {first.reader} could not read version {first.writer}: {first.rule}",
                 next_step="give the field a default, keep the old one, or make it a new event type")
-        known[version] = {name: dict(field) for name, field in schema.items()}
+        self._schemas[type] = {**known, version: copied(schema)}
 
     def problems(self, type: str, schema: Schema) -> list[Problem]:
         """What the compatibility has against this schema as the next version; [] if nothing."""
-        _check_schema(schema)
+        _check_name(type)
+        check_schema(schema)
         known = self._schemas.get(type, {})
-        mode, new, found = self.compatibility, len(known) + 1, []
-        compared = list(known) if mode.endswith("TRANSITIVE") else list(known)[-1:]
-        for old in compared:
-            if mode.startswith(("BACKWARD", "FULL")):
-                found += [Problem(old, new, *fault) for fault in _faults(known[old], schema)]
-            if mode.startswith(("FORWARD", "FULL")):
-                found += [Problem(new, old, *fault) for fault in _faults(schema, known[old])]
-        return found
+        new = len(known) + 1
+        schemas = {**known, new: schema}
+        return [Problem(writer, reader, *fault) for writer, reader in pairs_asked(self.compatibility, schemas)
+                if new in (writer, reader) for fault in faults(schemas[writer], schemas[reader])]
 
     def schema(self, type: str, version: int) -> Schema:
-        """A schema that was registered. Raises `InvalidUse` for another."""
+        """A copy of a schema that was registered. Raises `InvalidUse` for another."""
+        return copied(self._known(type, version))
+
+    def _known(self, type: str, version: int) -> Schema:
+        _check_name(type, version)
         if version not in self._schemas.get(type, {}):
             raise InvalidUse(f"version {version} of {type} is not registered", next_step="register it first")
         return self._schemas[type][version]
@@ -129,24 +137,22 @@ class SchemaRegistry:
     def read(self, type: str, data: Mapping[str, Any], *, written: int, reader: int) -> dict[str, Any]:
         """Data of version `written` as code of version `reader` sees them: a tolerant reader.
 
-        Fields that it does not know are left out; those that are missing take their default; numbers are promoted.
-        Raises `IncompatibleSchema` for what cannot be read. `data` is not changed.
+        1. Fields that it does not know are left out; those that are missing take their default, the writer's if the
+           writer knows the field; numbers are promoted.
+        2. Of a union, the narrowest type that fits counts as the one that was written (JSON does not say), and the
+           first of the reader's that takes it is the one that is read.
+        3. `data` is not changed, and shares nothing with what is returned.
+        Raises `IncompatibleSchema` for what cannot be read.
         """
-        writers, readers = self.schema(type, written), self.schema(type, reader)
+        writers, readers = self._known(type, written), self._known(type, reader)
+        if not isinstance(data, Mapping):
+            raise InvalidUse(f"{data!r:.60} is no data of an event", next_step="give a dict, such as event.data")
         out = {}
         for name, field in readers.items():
-            source = _source(name, field, writers)
-            value = data.get(source, _MISSING) if source is not None else _MISSING
-            if value is _MISSING and source is not None:
-                value = writers[source].get("default", _MISSING)
-            if value is _MISSING:
-                value = field.get("default", _MISSING)
-            if value is _MISSING:
-                raise _unreadable(type, written, reader, name, "the reader needs it, it is not there, and there is no "
-                                                               "default")
-            out[name] = _as(value, field["type"])
-            if out[name] is _MISSING:
-                raise _unreadable(type, written, reader, name, f"{value!r:.60} is no {_shown(field['type'])}")
+            try:
+                out[name] = read_field(name, field, writers, data)
+            except Unreadable as error:
+                raise _unreadable(type, written, reader, name, str(error)) from None
         return out
 
     def matrix(self, type: str) -> list[dict[str, Any]]:
@@ -155,9 +161,9 @@ class SchemaRegistry:
         rows = []
         for writer, written in known.items():
             for reader, read in known.items():
-                faults = _faults(written, read)
-                why = "; ".join(f"{field}: {rule}" for field, rule in faults)
-                rows.append({"writer": writer, "reader": reader, "readable": not faults, "why": why})
+                found = faults(written, read)
+                why = "; ".join(f"{field}: {rule}" for field, rule in found)
+                rows.append({"writer": writer, "reader": reader, "readable": not found, "why": why})
         return rows
 
 
@@ -179,87 +185,55 @@ class Upcasters:
 
     def __init__(self):
         self._steps: dict[tuple[str, int], Callable[[dict], dict]] = {}
+        self._newest: dict[str, int] = {}
 
     def register(self, type: str, version: int, function: Callable[[dict], dict] | None = None):
         """`function(data)` makes data of version + 1 out of data of `version`. Also a decorator.
 
         Raises `InvalidUse` if there is one already: an event would be turned twice.
         """
+        _check_name(type, version)
         if function is None:
             return lambda function: self.register(type, version, function)
+        if not callable(function):
+            raise InvalidUse(f"{function!r:.60} is no function", next_step="give one that takes data and returns data")
         if (type, version) in self._steps:
             raise InvalidUse(f"version {version} of {type} has an upcaster already",
                              next_step=f"chain: register the next for version {version + 1}")
         self._steps[type, version] = function
+        self._newest[type] = max(self._newest.get(type, 1), version + 1)
         return function
 
     def upcast(self, event: Event) -> Event:
-        """The event in its newest version; the event itself if there is nothing to do. Raises `UpcastFailed`."""
-        if (event.type, event.version) not in self._steps:
-            return event
-        version, data = event.version, Event.kept(event.to_json()).data  # a copy: the stored event must not change
+        """The event in its newest version; the event itself if there is nothing to do.
+
+        Raises `UpcastFailed`, also for a version that has no upcaster while a later one has: it would be skipped.
+        """
+        while event.version < self._newest.get(event.type, 0):
+            event = self._next(event)
+        return event
+
+    def _next(self, event: Event) -> Event:
+        step = self._steps.get((event.type, event.version))
+        if step is None:
+            raise _no_upcast(event, "there is no upcaster for it, and later ones wait for it",
+                             "register one; it returns `data` as they are if nothing has changed")
         try:
-            while step := self._steps.get((event.type, version)):
-                data, version = step(data), version + 1
-            return Event(type=event.type, data=data, source=event.source, version=version, key=event.key,
+            data = step(Event.kept(event.to_json()).data)  # a copy: the stored event must not change
+            return Event(type=event.type, data=data, source=event.source, version=event.version + 1, key=event.key,
                          kind=event.kind, id=event.id, time=event.time, correlation_id=event.correlation_id,
                          causation_id=event.causation_id)
         except InvalidEvent as error:
-            raise _no_upcast(event, version, f"the data it returns are no JSON: {error.what}") from error
+            raise _no_upcast(event, f"what it returns is no data of an event: {error.what}") from error
         except Exception as error:
-            raise _no_upcast(event, version, f"{type(error).__name__}: {error}") from error
+            where = "".join(f", in {place}: {code}" for place, code in learner_lines(error)[-1:])
+            raise _no_upcast(event, f"{type(error).__name__}: {error}{where}") from error
 
 
-def _no_upcast(event: Event, version: int, why: str) -> UpcastFailed:
-    return UpcastFailed(f"{event.type} {event.id} cannot be turned from version {version} into {version + 1}", why=why,
-                        next_step="mend the upcaster; the stored event is as it was", type=event.type, version=version,
+def _no_upcast(event: Event, why: str, cure: str = "mend the upcaster; the stored event is as it was") -> UpcastFailed:
+    return UpcastFailed(f"{event.type} {event.id} cannot be turned from version {event.version} into "
+                        f"{event.version + 1}", why=why, next_step=cure, type=event.type, version=event.version,
                         id=event.id)
-
-
-# ------------------------------------------------------------------------------------- the rules of schema resolution
-
-
-def _faults(written: Schema, read: Schema) -> list[tuple[str, str]]:
-    """Why a reader with schema `read` cannot read what a writer with schema `written` writes: (field, rule)."""
-    found = []
-    for name, field in read.items():
-        source = _source(name, field, written)
-        if source is None:
-            if "default" not in field:
-                found.append((name, "the reader needs it, the writer does not write it, and there is no default"))
-            continue
-        for one in _union(written[source]["type"]):
-            if not any(_readable(one, other) for other in _union(field["type"])):
-                found.append((name, f"written as {one}, and the reader takes {_shown(field['type'])}"))
-    return found
-
-
-def _source(name: str, field: Mapping[str, Any], written: Schema) -> str | None:
-    """The writer's name of a reader's field: its own, or that of an alias."""
-    return next((one for one in (name, *field.get("aliases", ())) if one in written), None)
-
-
-def _readable(written: str, read: str) -> bool:
-    return written == read or read in _PROMOTIONS.get(written, ())
-
-
-def _union(type: str | list[str]) -> list[str]:
-    return [type] if isinstance(type, str) else list(type)
-
-
-def _as(value: Any, type: str | list[str]) -> Any:
-    """The value as one of these types, or _MISSING if it is of none."""
-    for one in _union(type):
-        kind = _TYPES[one]
-        if isinstance(value, kind) and not (kind in (int, float) and isinstance(value, bool)):
-            return value
-        if kind is float and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
-    return _MISSING
-
-
-def _shown(type: str | list[str]) -> str:
-    return " or ".join(_union(type))
 
 
 def _unreadable(type: str, written: int, reader: int, field: str, rule: str) -> IncompatibleSchema:
@@ -269,18 +243,14 @@ def _unreadable(type: str, written: int, reader: int, field: str, rule: str) -> 
         next_step="give the field a default in the reader's schema, or upcast the event")
 
 
-def _check_schema(schema: Schema) -> None:
-    if not isinstance(schema, Mapping):
-        raise InvalidUse(f"{schema!r:.60} is no schema", next_step='write {"total": {"type": "double"}}')
-    for name, field in schema.items():
-        kinds = field.get("type") if isinstance(field, Mapping) else None
-        wrong = [one for one in _union(kinds or []) if one not in _TYPES] if isinstance(kinds, str | list) else [kinds]
-        if not isinstance(name, str) or wrong or not kinds:
-            raise InvalidUse(f"the field {name!r} has no type that the registry knows",
-                             next_step=f'write {{"type": ...}} with one or a list of {", ".join(_TYPES)}')
-        if extra := set(field) - {"type", "default", "aliases"}:
-            raise InvalidUse(f"the field {name!r} says {sorted(extra)[0]!r}, which means nothing here",
-                             next_step="a field has a type, and may have a default and aliases")
-        if "default" in field and _as(field["default"], kinds) is _MISSING:
-            raise InvalidUse(f"the default of {name!r}, {field['default']!r:.40}, is no {_shown(kinds)}",
-                             next_step="give a default of the field's own type")
+def _check_mode(compatibility: str) -> None:
+    if compatibility not in _MODES:
+        raise InvalidUse(f"{compatibility!r} is no compatibility", next_step=f"give one of {', '.join(_MODES)}")
+
+
+def _check_name(type: str, version: int = 1) -> None:
+    if not isinstance(type, str) or not type:
+        raise InvalidUse(f"{type!r:.60} is no type of an event", next_step='write "OrderPlaced"')
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise InvalidUse(f"{version!r:.60} is no version", why="versions are 1, 2, 3 and so on",
+                         next_step="give a whole number from 1")

@@ -25,7 +25,7 @@ import msgspec
 
 from evlab.database import ConstraintFailed, Database
 from evlab.env import Env, Signal
-from evlab.errors import EvlabError, InvalidUse
+from evlab.errors import EvlabError, InvalidUse, WrongExpectedVersion
 from evlab.event import Event
 from evlab.recorded import CorruptEvent, Recorded, read_row, write_row
 
@@ -56,12 +56,6 @@ NO_STREAM = _Expected("NO_STREAM")
 """Append only if the stream does not exist yet."""
 STREAM_EXISTS = _Expected("STREAM_EXISTS")
 """Append only if the stream has an event."""
-
-
-class WrongExpectedVersion(EvlabError):
-    """Somebody else has appended since you read. `stream`, `expected` and `current` (its version now, 0 for none)."""
-
-    retriable = False
 
 
 class NotAStore(EvlabError):
@@ -283,7 +277,7 @@ class EventStore:
         self.close()
 
     def __repr__(self) -> str:
-        return f"EventStore({self.path!r}, {self.position:,} events)"
+        return f"EventStore({self.path!r}, {self.position:,} event{'s' * (self.position != 1)})"
 
 
 class Subscription:

@@ -8,12 +8,16 @@ later, the name would mean the module for whoever imported that first.
 from __future__ import annotations
 
 from evlab.viz.compare import compare
+from evlab.viz.compatibility import compatibility
+from evlab.viz.cqrs import Reader, cqrs
 from evlab.viz.figure import Figure
 from evlab.viz.plot import Plot, plot
+from evlab.viz.steps import Step, steps
+from evlab.viz.streams import stream_strips
 from evlab.viz.svg import Svg
 from evlab.viz.theme import ROLES, TONES, use_theme
 from evlab.viz.timeline import timeline
 from evlab.viz.topology import Subscriber, Topology, topology
 
-__all__ = ["ROLES", "TONES", "Figure", "Plot", "Subscriber", "Svg", "Topology", "compare", "plot",
-           "timeline", "topology", "use_theme"]
+__all__ = ["ROLES", "TONES", "Figure", "Plot", "Reader", "Step", "Subscriber", "Svg", "Topology", "compare",
+           "compatibility", "cqrs", "plot", "steps", "stream_strips", "timeline", "topology", "use_theme"]

@@ -10,6 +10,7 @@ import importlib
 _HOME_OF = {
     "BusPlayground": "bus",
     "Button": "view",
+    "CompatibilityMatrix": "compatibility",
     "Flight": "view",
     "ForeignRun": "base",
     "Note": "view",
@@ -17,8 +18,10 @@ _HOME_OF = {
     "RunDiffers": "base",
     "Select": "view",
     "Slider": "view",
+    "Staleness": "staleness",
     "Table": "view",
     "Text": "view",
+    "TimeTravel": "time_travel",
     "Toggle": "view",
 }
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import pathlib
-import re
 import secrets
 import shutil
 import socket
@@ -31,6 +30,9 @@ THEMES = "@jupyterlab/apputils-extension/themes.jupyterlab-settings"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--no-first-run"]
 PROMPTS = "[...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')].map((prompt) => prompt.innerText)"
+ALL_RAN = r"""[...document.querySelectorAll('.jp-CodeCell')].every((cell) =>
+    /\[\d+\]/.test(cell.querySelector('.jp-InputArea-prompt').innerText)
+    || cell.querySelector('.cm-content')?.innerText.trim() === '')"""
 ONE_RUN = f"([number, before]) => /\\[\\d+\\]/.test({PROMPTS}[number]) && {PROMPTS}[number] !== before"
 """A cell that has run bears a number, and a new one each time."""
 
@@ -120,10 +122,9 @@ class Lab:
         self.page.locator("li.lm-MenuBar-item", has_text="Run").first.click()
         self.page.locator("li.lm-Menu-item[data-command='runmenu:run-all']").click()
         deadline, quiet = time.monotonic() + timeout, 0
-        while quiet < 5:  # an empty cell never gets a number, so "no star for half a second" is what tells the end
+        while quiet < 5:  # for half a second every cell that is not empty bears a number
             assert time.monotonic() < deadline, f"the notebook has not run in {timeout} s"
-            prompts = self.page.evaluate(PROMPTS)
-            quiet = quiet + 1 if any(re.search(r"\d", one) for one in prompts) and "*" not in str(prompts) else 0
+            quiet = quiet + 1 if self.page.evaluate(ALL_RAN) else 0
             self.page.wait_for_timeout(100)
 
     def select_cell(self, number: int) -> None:

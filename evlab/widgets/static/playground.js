@@ -482,21 +482,27 @@ const MAKE = {
       input.setAttribute("aria-valuetext", words);
     };
     let last = 0;
+    let told = null; // the last value sent while the slider moved, until Python has answered
     input.addEventListener("input", () => {
       write();
       if (made.control.live && !made.control.blocked && performance.now() - last > DRAG) {
         last = performance.now();
-        card.press(made, Number(input.value));
+        told = Number(input.value);
+        card.press(made, told);
       }
     });
     input.addEventListener("change", () => {
-      if (!card.press(made, Number(input.value))) input.value = String(made.control.value);
+      const value = Number(input.value);
+      // An arrow key fires both events. Sent twice, one step would be two actions, and be read out twice.
+      if (value === (told ?? made.control.value)) return;
+      if (!card.press(made, value)) input.value = String(made.control.value);
       write();
     });
     made.update = (now, latest) => {
       input.min = now.low;
       input.max = now.high;
       input.step = now.step;
+      if (latest) told = null;
       if (latest && !input.matches(":active")) input.value = String(now.value);
       made.control = now;
       write();

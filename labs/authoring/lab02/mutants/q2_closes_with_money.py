@@ -1,0 +1,27 @@
+# Closes an account that still holds money.
+# expect: lab02.q2 fails, hint=CLOSES_WITH_MONEY
+
+# answer: lab02.q2
+from evlab import Event
+
+
+class Rejected(Exception):
+    pass
+
+
+def fact(type, **data):
+    return Event(type=type, source="bank", data=data)
+
+
+def decide(command, state):
+    if state["open"] == (command["type"] == "Open"):
+        raise Rejected("open, or not open")
+    if command["type"] in ("Open", "Close"):
+        return [fact("AccountOpened" if command["type"] == "Open" else "AccountClosed")]
+    if command["amount"] <= 0:
+        raise Rejected("not above zero")
+    if command["type"] == "Deposit":
+        return [fact("Deposited", amount=command["amount"])]
+    if command["amount"] > state["balance"]:
+        raise Rejected("not enough")
+    return [fact("Withdrawn", amount=command["amount"])]

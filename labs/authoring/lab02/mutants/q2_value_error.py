@@ -1,0 +1,31 @@
+# Says no with an error that every bug raises, too.
+# expect: lab02.q2 fails, hint=WRONG_REFUSAL
+
+# answer: lab02.q2
+from evlab import Event
+
+
+class Rejected(Exception):
+    pass
+
+
+def fact(type, **data):
+    return Event(type=type, source="bank", data=data)
+
+
+def decide(command, state):
+    if state["open"] == (command["type"] == "Open"):
+        raise ValueError("open, or not open")
+    if command["type"] == "Open":
+        return [fact("AccountOpened")]
+    if command["type"] == "Close":
+        if state["balance"] != 0:
+            raise ValueError("there is money in it")
+        return [fact("AccountClosed")]
+    if command["amount"] <= 0:
+        raise ValueError("not above zero")
+    if command["type"] == "Deposit":
+        return [fact("Deposited", amount=command["amount"])]
+    if command["amount"] > state["balance"]:
+        raise ValueError("not enough")
+    return [fact("Withdrawn", amount=command["amount"])]

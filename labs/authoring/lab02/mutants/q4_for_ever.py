@@ -1,0 +1,16 @@
+# Tries again until it works.
+# expect: lab02.q4 fails, hint=RETRIES_FOREVER
+
+# answer: lab02.q4
+from evlab import WrongExpectedVersion
+
+
+def handle(store, stream, command, attempts=5):
+    while True:
+        state, version = NEW, 0
+        for recorded in store.read(stream):
+            state, version = evolve(state, recorded.event), recorded.version
+        try:
+            return store.append(stream, decide(command, state), expected=version)
+        except WrongExpectedVersion:
+            pass

@@ -1,0 +1,17 @@
+# Counts the attempts after the first.
+# expect: lab02.q4 fails, hint=ONE_TOO_MANY
+
+# answer: lab02.q4
+from evlab import WrongExpectedVersion
+
+
+def handle(store, stream, command, attempts=5):
+    for left in range(attempts, -1, -1):
+        state, version = NEW, 0
+        for recorded in store.read(stream):
+            state, version = evolve(state, recorded.event), recorded.version
+        try:
+            return store.append(stream, decide(command, state), expected=version)
+        except WrongExpectedVersion:
+            if not left:
+                raise

@@ -1,0 +1,9 @@
+# Expects that the stream exists, which says nothing about its version.
+# expect: lab02.q4 fails, hint=LOST_UPDATE
+
+# answer: lab02.q4
+def handle(store, stream, command, attempts=5):
+    state = NEW
+    for recorded in store.read(stream):
+        state = evolve(state, recorded.event)
+    return store.append(stream, decide(command, state), expected="STREAM_EXISTS" if state["open"] else "NO_STREAM")

@@ -1,0 +1,19 @@
+# Decides, and then asks for the newest version to expect.
+# expect: lab02.q4 fails, hint=STALE_DECISION
+
+# answer: lab02.q4
+from evlab import WrongExpectedVersion
+
+
+def handle(store, stream, command, attempts=5):
+    for left in reversed(range(attempts)):
+        state = NEW
+        for recorded in store.read(stream):
+            state = evolve(state, recorded.event)
+        events = decide(command, state)
+        version = len(store.read(stream))
+        try:
+            return store.append(stream, events, expected=version)
+        except WrongExpectedVersion:
+            if not left:
+                raise
