@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from types import TracebackType
 
 __all__ = ["EvlabError", "InvalidEvent", "InvalidPattern", "InvalidUse", "Timeout", "Unreachable", "WouldBlock",
-           "learner_lines", "learner_traceback"]
+           "WrongExpectedVersion", "learner_lines", "learner_traceback"]
 
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
@@ -71,6 +71,15 @@ class Unreachable(EvlabError):
 
 class WouldBlock(EvlabError):
     """A call asked to wait on the real clock while a simulation runs, where time moves only between yields."""
+
+
+class WrongExpectedVersion(EvlabError):
+    """Somebody else has appended since you read. `stream`, `expected` and `current` (its version now, 0 for none).
+
+    The store raises it, and evlab.store exports it. It stands here so that code which only catches it needs no store.
+    """
+
+    retriable = False
 
 
 def learner_traceback(error: BaseException) -> TracebackType | None:

@@ -33,7 +33,7 @@ MEMORY = 256 * 2**20
 MOST_PRINTED = 4000
 """Characters of what an answer prints in one history that are kept."""
 NOTHING_RAN = "returned a generator or a coroutine: with `yield` or `async` in it, calling it runs nothing"
-ASIDE = ("Event", "EvlabError", "Timeout")
+ASIDE = ("Event", "EvlabError", "Timeout", "WrongExpectedVersion")
 """Names of evlab that an answer may import: the rest is what it is asked to build."""
 
 
@@ -292,6 +292,7 @@ def prepare(lacks: list[str]) -> tuple[int, list[str]]:
 
     import evlab
 
+    evlab.WrongExpectedVersion = errors.WrongExpectedVersion  # asked of evlab itself it would bring the store along
     for name in ASIDE:
         getattr(evlab, name)
     time.sleep = no_sleep
