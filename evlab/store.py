@@ -167,19 +167,19 @@ class EventStore:
         return self._read_pages(f"SELECT {_COLUMNS} FROM events WHERE {where} LIMIT ?", stream, after, limit)
 
     def _read_pages(self, query: str, stream: str | None, after: int, limit: int | None) -> Iterator[Recorded]:
+        read = read_row if self.upcasters is None else self._read_row
         left = limit
         while left is None or left > 0:
             size = PAGE if left is None else min(PAGE, left)
             rows = self.db.rows(query, (after, size) if stream is None else (stream, after, size))
-            for row in rows:
-                recorded, after = self._read_row(row), after + 1
-                number = recorded.position if stream is None else recorded.version
-                if number != after or stream not in (None, recorded.stream):
-                    raise _lost(stream, after)
-                yield recorded
+            whole = _without_gap(rows, stream, after)
+            yield from map(read, rows[:whole])
+            if whole < len(rows):
+                raise _lost(stream, after + whole + 1)
             if len(rows) < size:
                 return
-            left = None if left is None else left - len(rows)
+            after += size
+            left = None if left is None else left - size
 
     def subscribe(self, after: int = 0) -> Subscription:
         """A reader that goes on where it stopped: `for recorded in subscription`, then `yield store.appended`."""
@@ -308,7 +308,18 @@ def _lost(stream: str | None, number: int) -> CorruptEvent:
     """A damaged page of the file can hide rows that are whole, or lead to others. Numbers without gaps show it."""
     return CorruptEvent(f"event {number} of {stream or 'the store'} is not where it should be", stream=stream,
                         version=number if stream else None, position=None if stream else number,
-                        why="a page of the file is damaged", next_step="restore the file from a backup")
+                        why="a page of the file is damaged, or a row was deleted",
+                        next_step="restore the file from a backup")
+
+
+def _without_gap(rows: list[tuple], stream: str | None, after: int) -> int:
+    """How many of these rows follow each other, from `after` + 1 on, in that stream (None: in the store)."""
+    column = 0 if stream is None else 2
+    if [row[column] for row in rows] == list(range(after + 1, after + 1 + len(rows))) and (
+            stream is None or all(row[1] == stream for row in rows)):
+        return len(rows)
+    expected = enumerate(rows, after + 1)
+    return next(number - after - 1 for number, row in expected if row[column] != number or stream not in (None, row[1]))
 
 
 def _check_append(stream: str, events: Event | Iterable[Event], expected: int | str) -> list[Event]:
