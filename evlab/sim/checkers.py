@@ -42,7 +42,7 @@ class Anomaly(NamedTuple):
     """Something that the history proves went wrong."""
 
     name: str
-    """One of `ANOMALIES`."""
+    """One of `ANOMALIES`, or a name of your own that your own scenario gives."""
     text: str
     """The accusation in one sentence, with its facts."""
     entries: tuple[int, ...] = ()

@@ -118,6 +118,8 @@ def _draw_scale(svg: Svg, y: float, guess, actual, whose: str, unit: str) -> flo
     values = [0.0] + [float(value) for value in (actual, guess) if value is not None and abs(value) > 1e-12]
     low, high = min(values), max(values)
     step = round_step(high - low)
+    if all(value == int(value) for value in values):
+        step = max(step, 1.0)  # there is no half of a count
     low, high = math.floor(low / step) * step, math.ceil(high / step + 0.05) * step
     left, right, y = EDGE + 30.0, WIDTH - EDGE - 30.0, y + (48 if guess is not None else 22)
 
