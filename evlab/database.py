@@ -59,12 +59,16 @@ class Database:
     3. Several processes may use one file. A write waits up to `PATIENCE` seconds for another's transaction.
     In a World (`env`) the path names a database on the disk of `node` (by default of the node that asks); ":memory:" is
     gone with the life that made it. Do not `yield` inside of a transaction: what is open at a crash was never there.
-    Raises `NotADatabase`, `CorruptDatabase`, `DatabaseBusy`, `DiskFull`, or `DatabaseError` for the rest.
+    Raises `InvalidUse` for a path that names no file, `NotADatabase`, `CorruptDatabase`, `DatabaseBusy`, `DiskFull`, or
+    `DatabaseError` for the rest.
     """
 
     def __init__(self, path: str | os.PathLike = ":memory:", env: Env | None = None, node: str = ""):
         self.env = env or Real()
-        self.path = os.fspath(path)
+        self.path = os.fsdecode(path)
+        if not self.path or "\0" in self.path:
+            raise InvalidUse(f"the path {self.path!r} names no file", next_step='give one, or ":memory:"',
+                             why="SQLite takes an empty one for a file that it deletes when it is closed")
         self.commits = 0
         """Transactions that this handle has committed: each is one fsync."""
         self._depth, self._doomed = 0, False
@@ -102,8 +106,8 @@ class Database:
 
     def value(self, sql: str, parameters: Iterable[Any] = ()) -> Any:
         """The first column of the first row of a query; None if there is no row."""
-        row = self.execute(sql, parameters).fetchone()
-        return row[0] if row else None
+        rows = self.rows(sql, parameters)
+        return rows[0][0] if rows else None
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[Database]:

@@ -14,12 +14,14 @@ version lets only one of them append, and the other reads again and decides agai
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime
 from functools import reduce
 from typing import Any, NamedTuple
 
 import msgspec
 
+from evlab.database import DatabaseError
 from evlab.errors import EvlabError, InvalidUse
 from evlab.event import Event
 from evlab.recorded import Recorded
@@ -56,8 +58,12 @@ class Decider(NamedTuple):
 
         Raises `Rejected`, and `InvalidUse` if it returns something else.
         """
-        events = self.decide(command, state)
-        events = [] if events is None else [events] if isinstance(events, Event) else list(events)
+        decided = self.decide(command, state)
+        if decided is None:
+            return []
+        if isinstance(decided, Event) or not isinstance(decided, Iterable):
+            decided = [decided]
+        events = list(decided)
         for event in events:
             if not isinstance(event, Event):
                 raise InvalidUse(f"decide returned {event!r:.80}, which is no Event",
@@ -80,14 +86,15 @@ class CommandHandler:
     attempts: how often it reads and decides, when others append in between, before `WrongExpectedVersion` comes out.
     snapshot_every: keep a snapshot after so many events, so that loading reads fewer; 0 keeps none. States are then
     dataclasses, msgspec Structs or plain JSON values, of the type of the initial state, or of `state_type`.
-    schema: the number of the state's form. Raise it when the form changes: older snapshots are then ignored.
+    schema: the number of the state's form. Raise it when the form or `evolve` changes: older snapshots are ignored.
     """
 
     def __init__(self, store: EventStore, decider: Decider, stream: str | Callable[[Any], str], *, attempts: int = 5,
                  snapshot_every: int = 0, schema: int = 1, state_type: Any = None):
-        if attempts < 1 or snapshot_every < 0:
-            raise InvalidUse(f"attempts={attempts} and snapshot_every={snapshot_every} are no numbers of times",
-                             next_step="give attempts of 1 or more, and snapshot_every of 0 or more")
+        for name, number, least in (("attempts", attempts, 1), ("snapshot_every", snapshot_every, 0),
+                                    ("schema", schema, 0)):
+            if type(number) is not int or number < least:
+                raise InvalidUse(f"{name}={number!r} is no number to count with", next_step=f"give {least} or more")
         self.store, self.decider = store, decider
         self.attempts, self.snapshot_every, self.schema = attempts, snapshot_every, schema
         self.state_type = type(decider.start()) if state_type is None else state_type
@@ -103,7 +110,8 @@ class CommandHandler:
 
         1. The events were decided on the very state that they are appended to.
         2. All of them are on disk when this returns, or none is.
-        Raises `Rejected` from `decide`, and `WrongExpectedVersion` after `attempts` conflicts.
+        Raises `Rejected` from `decide`, `WrongExpectedVersion` after `attempts` conflicts, and `InvalidUse` for a
+        state that cannot be kept as a snapshot: nothing is appended then.
         """
         stream = self.stream_of(command)
         for left in reversed(range(self.attempts)):
@@ -111,6 +119,7 @@ class CommandHandler:
             events = self.decider.decided(command, state)
             if not events:
                 return []
+            snapshot = self._snapshot(state, version, events)  # what cannot be kept is refused before the append
             try:
                 recorded = self.store.append(stream, events, expected=version)
             except WrongExpectedVersion:
@@ -118,16 +127,25 @@ class CommandHandler:
                 if not left:
                     raise
                 continue
-            self._keep_snapshot(stream, state, version, recorded)
+            if snapshot is not None and recorded[0].version == version + 1:  # else they were there already
+                with suppress(DatabaseError):  # the events are on disk, and a snapshot only saves reading
+                    self.store.save_snapshot(stream, snapshot, recorded[-1].version, schema=self.schema)
             return recorded
         raise AssertionError("the loop returns or raises")
 
     def load(self, stream: str) -> Loaded:
-        """The state of a stream, from its newest snapshot and the events after it."""
+        """The state of a stream, from its newest snapshot and the events after it.
+
+        Raises `CorruptEvent` for a damaged snapshot, and `InvalidUse` for one of another form.
+        """
         state, version = self.decider.start(), 0
         snapshot = self.store.load_snapshot(stream, schema=self.schema) if self.snapshot_every else None
         if snapshot is not None:
-            state, version = msgspec.convert(snapshot.state, self.state_type), snapshot.version
+            try:
+                state, version = _from_json(snapshot.state, self.state_type), snapshot.version
+            except (ValueError, TypeError) as error:
+                raise InvalidUse(f"the snapshot of {stream} does not fit {self.state_type}", why=str(error),
+                                 next_step=f"the form has changed: give schema={self.schema + 1}") from error
         for recorded in self.store.read(stream, after=version):
             state, version = self.decider.evolve(state, recorded.event), recorded.version
         return Loaded(state, version)
@@ -135,7 +153,8 @@ class CommandHandler:
     def state_at(self, stream: str, *, version: int | None = None, time: datetime | None = None) -> Any:
         """Time travel: the state after the event with that version, or as the store knew it at that time (UTC).
 
-        Give one of the two. Snapshots are left aside: they may be newer than what is asked for.
+        Give one of the two. A version or a time that is still to come gives the state of today. Snapshots are left
+        aside: they may be newer than what is asked for.
         """
         if (version is None) == (time is None):
             raise InvalidUse("state_at needs a version or a time, and not both",
@@ -154,12 +173,25 @@ class CommandHandler:
         """The stream that a command is about."""
         return self._stream(command) if callable(self._stream) else self._stream
 
-    def _keep_snapshot(self, stream: str, state: Any, version: int, recorded: list[Recorded]) -> None:
-        every, now = self.snapshot_every, recorded[-1].version
-        if every and now // every > version // every:
-            for one in recorded:
-                state = self.decider.evolve(state, one.event)
-            self.store.save_snapshot(stream, msgspec.to_builtins(state), now, schema=self.schema)
+    def _snapshot(self, state: Any, version: int, events: list[Event]) -> Any:
+        """The state after these events as plain JSON values, if it is time to keep one, else None."""
+        every = self.snapshot_every
+        if not every or (version + len(events)) // every == version // every:
+            return None
+        state = reduce(self.decider.evolve, events, state)
+        try:
+            plain = msgspec.json.decode(msgspec.json.encode(state))
+            if _from_json(plain, self.state_type) != state:
+                raise ValueError("it comes back from JSON as something else")
+        except (ValueError, TypeError) as error:
+            raise InvalidUse("this state cannot be kept as a snapshot", why=str(error),
+                             next_step="make it a dataclass with the types of its fields, or give state_type",
+                             state=state) from error
+        return plain
+
+
+def _from_json(plain: Any, state_type: Any) -> Any:
+    return msgspec.convert(plain, state_type, str_keys=True)
 
 
 def _event(one: Event | Recorded) -> Event:

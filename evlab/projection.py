@@ -9,16 +9,13 @@ from collections.abc import Callable, Generator, Iterable
 from typing import NamedTuple
 
 from evlab.database import Database
-from evlab.env import Later
-from evlab.errors import InvalidUse, Timeout
-from evlab.readmodel import FixedView, NeedsRebuild, Projection, ProjectionFailed, Reactor, View, sql_of
+from evlab.env import Later, check_delay
+from evlab.errors import EvlabError, InvalidUse, Timeout, learner_lines
+from evlab.readmodel import Catalog, FixedView, NeedsRebuild, Projection, ProjectionFailed, Reactor, State, View
 from evlab.recorded import Recorded
 from evlab.store import EventStore
 
 __all__ = ["Lag", "NeedsRebuild", "Projection", "ProjectionFailed", "Projector", "Reactor", "View"]
-
-_META = ("CREATE TABLE IF NOT EXISTS evlab_projections (name TEXT PRIMARY KEY, version INTEGER NOT NULL,"
-         " generation INTEGER NOT NULL, tables TEXT NOT NULL, checkpoint INTEGER NOT NULL, building INTEGER)")
 
 
 class Lag(NamedTuple):
@@ -42,46 +39,52 @@ class Projector:
     are, with the events, one file to back up.
     batch: events a transaction. More is faster; after a crash so many are read again at most.
     1. Each event changes a read model once, whatever crashes: rows and checkpoint are committed together.
-    2. Several projectors, in several processes, may share one db: each event is still handled once.
-    3. A handler that raises stops its own projection alone. The others go on.
+    2. Several projectors, in several processes, may share one db: each event still changes a read model once. A
+       reactor may then act twice on an event, as after a crash.
+    3. A handler that raises stops its own projection alone: `catch_up` takes the others to the end, then it raises.
     """
 
     def __init__(self, store: EventStore, projections: Iterable[Projection | Reactor], db: Database | None = None, *,
                  batch: int = 500):
-        projections = list(projections)
+        projections = _checked(projections, db, batch)
         self.store, self.env, self.batch = store, store.env, batch
         self.db = Database(env=store.env) if db is None else db
         self.projections = {one.name: one for one in projections}
         self._waiting: list[tuple[int, tuple[str, ...], Later]] = []
-        if len(self.projections) < len(projections):
-            raise InvalidUse("two projections have the same name", next_step="name each by what it is for")
-        if not isinstance(batch, int) or batch < 1:
-            raise InvalidUse(f"batch={batch!r} is no number of events", next_step="give 1 or more")
+        self._busy = False
         with self.db.transaction():
-            self.db.execute(_META)
+            self._catalog = Catalog(self.db)
             for one in projections:
-                self._prepare(one)
+                self._catalog.add(one, end=self.store.position)
 
     def catch_up(self) -> int:
-        """Handle all that the store has by now; returns how many events were read, summed over the projections.
+        """Handle events until none is left, those that a reactor appends meanwhile, too.
 
+        Returns how many were read, summed over the projections. Called by what a handler does, it returns 0: the call
+        that runs goes on until nothing is left.
         Raises `ProjectionFailed` for the first handler that raised, and `NeedsRebuild`, once the others have caught up.
         """
-        read, failure = 0, None
-        for one in self.projections.values():
-            try:
-                read += self._catch_up(one)
-            except (ProjectionFailed, NeedsRebuild) as error:
-                failure = failure or error
+        if self._busy:
+            return 0
+        self._busy = True
+        try:
+            total, failure = self._catch_up_all()
+        finally:
+            self._busy = False
+        self._settle()
         if failure:
             raise failure
-        return read
+        return total
 
     def follow(self, *, delay: float = 0.0, every: float | None = None) -> Generator:
         """A process that catches up for ever: after each append, or every so many seconds if others append, too.
 
         delay: seconds between an append and the work, as a busy projector has.
+        Ends with the error that `catch_up` raises.
         """
+        check_delay(delay)
+        if every is not None and check_delay(every) == 0:
+            raise InvalidUse("every=0 never comes to rest", next_step="give a number of seconds above 0")
         while True:
             self.catch_up()
             yield self.store.appended if every is None else every
@@ -91,18 +94,18 @@ class Projector:
     def view(self, name: str) -> View:
         """The read model of a projection, for queries."""
         self._known(name, Projection)
-        return View(self.db, lambda: self._row(name)[1])
+        return View(self.db, lambda: self._catalog.state(name).generation)
 
     def checkpoint(self, name: str) -> int:
         """The position up to which a projection has read."""
         self._known(name)
-        return self._row(name)[2]
+        return self._catalog.state(name).checkpoint
 
     def lag(self) -> list[Lag]:
         """How far each is behind."""
-        end, found = self.store.position, []
+        found = []
         for name in self.projections:
-            at = self.checkpoint(name)
+            at, end = self.checkpoint(name), self.store.position
             oldest = next(self.store.read_all(after=at, limit=1), None)
             waits = 0.0 if oldest is None else self.env.epoch + self.env.now() - oldest.recorded_at.timestamp()
             found.append(Lag(name, at, end, max(0, end - at), max(0.0, waits)))
@@ -111,19 +114,18 @@ class Projector:
     def wait_for(self, position: int | Recorded, timeout: float = 1.0, *, name: str = "") -> Later:
         """Read your own writes: a Later that is done when the projection (all of them by default) has read so far.
 
-        position: of the event that was appended, or the `Recorded` itself. It fails with `Timeout` after `timeout`
-        seconds: the read model is still behind then, and what was appended is not lost.
+        position: of the event that was appended, or the `Recorded` itself. This projector looks when it catches up,
+        and when the time is over. Then the Later fails with `Timeout`, if the read model is still behind; what was
+        appended is not lost.
         """
-        position = position.position if isinstance(position, Recorded) else position
+        position = _position_of(position)
+        check_delay(timeout)
         names = (self._known(name).name,) if name else tuple(self.projections)
         done = Later()
         self._waiting.append((position, names, done))
         self._settle()
         if not done.done:
-            late = Timeout(f"{' and '.join(names)} did not reach position {position} in {timeout:g} s",
-                           why="the projection is behind, or nobody runs it", seconds=timeout,
-                           next_step="show what you know from the write, and look at projector.lag()")
-            timer = self.env.after(timeout, lambda: done.fail(late))
+            timer = self.env.after(timeout, lambda: self._give_up(position, names, done, timeout))
             done.then(lambda _: timer.cancel())
         return done
 
@@ -135,61 +137,66 @@ class Projector:
             pass
 
     def rebuilding(self, name: str, progress: Callable[[int, int], None] = lambda done, total: None) -> Generator:
-        """The same as a process, which gives way after each batch: the old tables are served and kept up meanwhile.
+        """The same as a process, which gives way after each batch.
 
-        1. Queries see the old read model until the last event is in the new one, then at once the new one.
-        2. A crash leaves the old one in use; the next rebuild begins anew.
-        Raises `ProjectionFailed`, and `InvalidUse` for a reactor: its effects are not to be repeated.
+        1. Queries see the old read model until the new one has read as far, then at once the new one.
+        2. The old one is kept up meanwhile by whoever catches up, with the version of the code that has made it.
+        3. A crash leaves the old one in use; the next rebuild begins anew.
+        Raises `ProjectionFailed`, and `InvalidUse` for a reactor, as its effects are not to be repeated, or if
+        somebody else begins a rebuild of this projection before the end of this one.
         """
         projection = self._known(name, Projection)
-        generation, position = self._begin(projection), 0
-        view = FixedView(self.db, generation)
-        while True:
-            events = list(self.store.read_all(after=position, limit=self.batch))
-            position = events[-1].position if events else position
+        with self.db.transaction():
+            generation = self._catalog.begin(projection)
+        view, position, read = FixedView(self.db, generation), 0, self.batch
+        while read == self.batch:
             with self.db.transaction():
+                state = self._catalog.state(name)
+                if state.building != generation:
+                    raise InvalidUse(f"somebody else has begun to rebuild {name}", next_step="let one of them do it")
+                # Read inside the transaction: now nobody can move the checkpoint of the old tables beyond what we see.
+                events = list(self.store.read_all(after=position, limit=self.batch))
                 for recorded in events:
                     self._handle(projection, view, recorded)
-                if len(events) < self.batch:
-                    self._switch(projection, generation, position)
+                read, position = len(events), events[-1].position if events else position
+                if read < self.batch:
+                    self._catalog.switch(projection, state, position)
                 self.env.point("rebuilding")
             progress(position, self.store.position)
-            if len(events) < self.batch:
-                self._settle()
-                return
-            yield 0.0
+            if read == self.batch:
+                yield 0.0
+        self._settle()
 
-    def _begin(self, projection: Projection) -> int:
-        """Make the tables of the next generation, and drop what an earlier attempt has left."""
-        with self.db.transaction():
-            _, generation, _, building, _ = self._row(projection.name)
-            if building is not None:
-                self._drop(projection.tables, building)
-            following = max(generation, building or 0) + 1
-            self._make(projection, following)
-            self.db.execute("UPDATE evlab_projections SET building = ? WHERE name = ?", (following, projection.name))
-        return following
+    # ---------------------------------------------------------------------------------------------- at work
 
-    def _switch(self, projection: Projection, generation: int, position: int) -> None:
-        _, old, _, building, tables = self._row(projection.name)
-        if building != generation:
-            raise InvalidUse(f"somebody else has begun to rebuild {projection.name}", next_step="let one of them do it")
-        self.db.execute("UPDATE evlab_projections SET generation = ?, checkpoint = ?, version = ?, tables = ?,"
-                        " building = NULL WHERE name = ?",
-                        (generation, position, projection.version, " ".join(projection.tables), projection.name))
-        self._drop(tables.split(), old)
-
-    # ---------------------------------------------------------------------------------------------- one of them
+    def _catch_up_all(self) -> tuple[int, EvlabError | None]:
+        """Events read, and the first failure. Round by round, as a reactor may append what an earlier one reads."""
+        total, failure, going = 0, None, list(self.projections.values())
+        while True:
+            read = 0
+            for one in list(going):
+                try:
+                    read += self._catch_up(one)
+                except (ProjectionFailed, NeedsRebuild) as error:
+                    failure = failure or error
+                    going.remove(one)
+            if not read:
+                return total, failure
+            total += read
 
     def _catch_up(self, one: Projection | Reactor) -> int:
-        self._check_version(one)
-        handle = self._react if isinstance(one, Reactor) else self._project
-        read = 0
-        while events := list(self.store.read_all(after=self.checkpoint(one.name), limit=self.batch)):
-            handle(one, events)
-            read += len(events)
+        step = self._react if isinstance(one, Reactor) else self._project
+        total = 0
+        while True:
+            state = self._catalog.state(one.name)
+            _check_tables(one, state)
+            events = list(self.store.read_all(after=state.checkpoint, limit=self.batch))
+            if not events:
+                self._check_end(one, state.checkpoint)
+                return total
+            step(one, events)
+            total += len(events)
             self._settle()
-        return read
 
     def _project(self, projection: Projection, events: list[Recorded]) -> None:
         try:
@@ -202,27 +209,16 @@ class Projector:
 
     def _project_batch(self, projection: Projection, events: list[Recorded]) -> None:
         with self.db.transaction():
-            _, generation, checkpoint, _, _ = self._row(projection.name)
-            view = FixedView(self.db, generation)
+            state = self._catalog.state(projection.name)
+            _check_tables(projection, state)
+            if state.checkpoint != events[0].position - 1:
+                return  # another projector was faster: read again
+            view = FixedView(self.db, state.generation)
             for recorded in events:
-                if recorded.position > checkpoint:  # another projector may have been faster
-                    self._handle(projection, view, recorded)
-            self._save(projection.name, max(checkpoint, events[-1].position))
+                self._handle(projection, view, recorded)
+            self._catalog.save(projection.name, events[-1].position)
             self.env.point("projected")
         self.env.point("checkpointed")
-
-    def _react(self, reactor: Reactor, events: list[Recorded]) -> None:
-        for recorded in events:
-            handler = reactor.handlers.get(recorded.event.type)
-            if handler is not None:
-                try:
-                    handler(recorded)
-                except Exception as error:
-                    raise _failed(reactor, recorded, error) from error
-                self.env.point("reacted")  # a crash here: the effect has happened, and will happen again
-            if handler is not None or recorded is events[-1]:
-                with self.db.transaction():
-                    self._save(reactor.name, recorded.position)
 
     def _handle(self, projection: Projection, view: View, recorded: Recorded) -> None:
         handler = projection.handlers.get(recorded.event.type)
@@ -232,50 +228,46 @@ class Projector:
             except Exception as error:
                 raise _failed(projection, recorded, error) from error
 
-    # ------------------------------------------------------------------------------------------------- the tables
+    def _react(self, reactor: Reactor, events: list[Recorded]) -> None:
+        for recorded in events:
+            handler = reactor.handlers.get(recorded.event.type)
+            if handler is not None and self._catalog.state(reactor.name).checkpoint < recorded.position:
+                try:
+                    handler(recorded)
+                except Exception as error:
+                    raise _failed(reactor, recorded, error) from error
+                self.env.point("reacted")  # a crash here: the effect has happened, and will happen again
+            if handler is not None or recorded is events[-1]:
+                with self.db.transaction():
+                    self._catalog.save(reactor.name, recorded.position)
 
-    def _prepare(self, one: Projection | Reactor) -> None:
-        if self._row(one.name) is not None:
-            return
-        start = 0 if isinstance(one, Projection) or one.from_start else self.store.position
-        tables = one.tables if isinstance(one, Projection) else []
-        if tables:
-            self._make(one, 1)
-        self.db.execute("INSERT INTO evlab_projections VALUES (?, ?, 1, ?, ?, NULL)",
-                        (one.name, getattr(one, "version", 1), " ".join(tables), start))
+    def _check_end(self, one: Projection | Reactor, checkpoint: int) -> None:
+        """A read model that is ahead of its store belongs to another one, or the store has lost its newest events."""
+        end = self.store.position
+        if checkpoint > end:
+            cure = (f'call projector.rebuild("{one.name}")' if isinstance(one, Projection) else
+                    "give the reactor another name: under that it begins at the store's end")
+            raise NeedsRebuild(f"{one.name} has read up to position {checkpoint}, and the store ends at {end}",
+                               why="it was fed from another store, or the store was restored from a backup",
+                               next_step=cure, name=one.name, checkpoint=checkpoint, end=end)
 
-    def _row(self, name: str) -> tuple | None:
-        """version, generation, checkpoint, building, tables"""
-        return self.db.execute("SELECT version, generation, checkpoint, building, tables FROM evlab_projections"
-                               " WHERE name = ?", (name,)).fetchone()
-
-    def _save(self, name: str, position: int) -> None:
-        self.db.execute("UPDATE evlab_projections SET checkpoint = ? WHERE name = ?", (position, name))
-
-    def _make(self, projection: Projection, generation: int) -> None:
-        for statement in projection.statements:
-            self.db.execute(sql_of(statement, generation))
-
-    def _drop(self, tables: Iterable[str], generation: int) -> None:
-        for table in tables:
-            self.db.execute(f"DROP TABLE IF EXISTS {table}_{generation}")
-
-    def _check_version(self, one: Projection | Reactor) -> None:
-        stored = self._row(one.name)[0]
-        if isinstance(one, Projection) and stored != one.version:
-            raise NeedsRebuild(f"the tables of {one.name} were made by its version {stored}, and this is {one.version}",
-                               why="its handlers do not fit these rows", name=one.name, stored=stored,
-                               version=one.version, next_step=f'call projector.rebuild("{one.name}")')
+    # ------------------------------------------------------------------------------------------------- who waits
 
     def _settle(self) -> None:
+        """Tell those whose position has been reached."""
         if not self._waiting:
             return
         at = {name: self.checkpoint(name) for name in self.projections}
         ready = [one for one in self._waiting if one[2].done or all(at[name] >= one[0] for name in one[1])]
         self._waiting = [one for one in self._waiting if one not in ready]
         for _, _, done in ready:
-            if not done.done:
-                done.resolve()
+            done.resolve()
+
+    def _give_up(self, position: int, names: tuple[str, ...], done: Later, timeout: float) -> None:
+        self._settle()  # another process may have done the work
+        done.fail(Timeout(f"{' and '.join(names)} did not reach position {position} in {timeout:g} s",
+                          why="the projection is behind, or nobody runs it", seconds=timeout,
+                          next_step="show what you know from the write, and look at projector.lag()"))
 
     def _known(self, name: str, kind: type = object) -> Projection | Reactor:
         one = self.projections.get(name)
@@ -287,9 +279,46 @@ class Projector:
         return one
 
 
+def _checked(projections: Iterable[Projection | Reactor], db: Database | None, batch: int) -> list:
+    if isinstance(projections, Projection | Reactor):
+        raise InvalidUse(f"{projections.name} stands alone", next_step="give a list: Projector(store, [orders])")
+    projections = list(projections)
+    for one in projections:
+        if not isinstance(one, Projection | Reactor):
+            raise InvalidUse(f"{one!r:.60} is no projection", next_step="give Projections and Reactors")
+    if len({one.name for one in projections}) < len(projections):
+        raise InvalidUse("two projections have the same name", next_step="name each by what it is for")
+    if not isinstance(db, Database | None):
+        raise InvalidUse(f"db={db!r:.60} is no database", next_step='write db=Database("views.db")')
+    if type(batch) is not int or batch < 1:
+        raise InvalidUse(f"batch={batch!r} is no number of events", next_step="give 1 or more")
+    return projections
+
+
+def _position_of(position: int | Recorded) -> int:
+    found = position.position if isinstance(position, Recorded) else position
+    if type(found) is not int or found < 0:
+        raise InvalidUse(f"{position!r:.60} is no position", next_step="give one of what append returned: "
+                         "wait_for(store.append(...)[-1])")
+    return found
+
+
+def _check_tables(one: Projection | Reactor, state: State) -> None:
+    """Raise `NeedsRebuild` if these are not the tables that this code writes to."""
+    if not isinstance(one, Projection):
+        return
+    if state.version == one.version and set(one.tables) <= set(state.tables.split()):
+        return
+    raise NeedsRebuild(f"the tables of {one.name} were made by its version {state.version}, and this is {one.version}",
+                       why="its handlers do not fit these rows" if state.version != one.version else
+                       "its tables have changed, and its version has not", name=one.name, stored=state.version,
+                       version=one.version, next_step=f'call projector.rebuild("{one.name}")')
+
+
 def _failed(one: Projection | Reactor, recorded: Recorded, error: Exception) -> ProjectionFailed:
-    event = recorded.event
+    where = "".join(f"{place}: {code}. " for place, code in learner_lines(error)[-1:])
+    what = error.what if isinstance(error, EvlabError) else error
     return ProjectionFailed(
-        f"{one.name} cannot handle {event.type} at position {recorded.position}", name=one.name, event=event,
-        position=recorded.position, why=f"{type(error).__name__}: {error}",
-        next_step="mend the handler and catch up; what came before is in the read model")
+        f"{one.name} cannot handle {recorded.event.type} at position {recorded.position}", name=one.name,
+        event=recorded.event, position=recorded.position, why=f"{where}{type(error).__name__}: {what}",
+        next_step="mend the handler and catch up; what came before it counts")

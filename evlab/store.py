@@ -9,12 +9,13 @@ What it promises:
 2. Versions and positions have no gaps. `expected` is exact, also with several processes on one file.
 3. The same event id twice in one stream is one event: a retry of an append that had worked changes nothing.
 4. No silent corruption: each row is one encoded record with its checksum, and the columns that the index needs are
-   compared with the record when it is read.
+   compared with the record when it is read. How many events there are is written twice, so none goes missing unseen.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import count
@@ -39,6 +40,8 @@ APPLICATION = 0x45764C62
 PAGE = 1000
 """Events that are read at a time, so that reading a long stream takes little memory."""
 _LONGEST_NAME = 255
+_HALF = re.compile("[\ud800-\udfff]")  # half a character, which UTF-8 cannot write
+_LARGEST = 2**63 - 1
 
 
 class _Expected(str):
@@ -81,6 +84,9 @@ _TABLES = (
     "CREATE UNIQUE INDEX events_by_id ON events (stream, id)",
     "CREATE TABLE snapshots (stream TEXT NOT NULL, schema INTEGER NOT NULL, version INTEGER NOT NULL,"
     " state BLOB NOT NULL, checksum INTEGER NOT NULL, PRIMARY KEY (stream, schema)) WITHOUT ROWID",
+    # How many events each stream has, on other pages than the events: a damaged page could hide the newest ones, and
+    # the numbers of the rest would have no gap. The name of the whole store is empty.
+    "CREATE TABLE heads (stream TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID",
 )
 _COLUMNS = "position, stream, version, id, row, checksum"
 
@@ -132,6 +138,8 @@ class EventStore:
         recorded = [Recorded(event, stream, version, position, now) for event, version, position
                     in zip(events, count(current + 1), count(self.position + 1))]
         self.db.executemany(f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", map(write_row, recorded))
+        self.db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?), ('', ?)",
+                        (stream, recorded[-1].version, recorded[-1].position))
         return recorded
 
     def _appended_before(self, stream: str, events: list[Event], expected: int | str, current: int) -> list[Recorded]:
@@ -168,6 +176,8 @@ class EventStore:
 
     def _read_pages(self, query: str, stream: str | None, after: int, limit: int | None) -> Iterator[Recorded]:
         read = read_row if self.upcasters is None else self._read_row
+        # Asked first: what others append meanwhile is not missed.
+        head = self.db.value("SELECT cast(version AS INTEGER) FROM heads WHERE stream = ?", (stream or "",)) or 0
         left = limit
         while left is None or left > 0:
             size = PAGE if left is None else min(PAGE, left)
@@ -177,6 +187,8 @@ class EventStore:
             if whole < len(rows):
                 raise _lost(stream, after + whole + 1)
             if len(rows) < size:
+                if after + len(rows) < head:
+                    raise _lost(stream, after + len(rows) + 1)
                 return
             after += size
             left = None if left is None else left - size
@@ -188,16 +200,29 @@ class EventStore:
 
     def version(self, stream: str) -> int:
         """The version of a stream: how many events it has."""
-        return self.db.value("SELECT max(version) FROM events WHERE stream = ?", (stream,)) or 0
+        _check_name(stream)
+        return self._newest("SELECT max(version) FROM events WHERE stream = ?1", stream)
 
     @property
     def position(self) -> int:
         """The position of the newest event: how many the store has."""
-        return self.db.value("SELECT max(position) FROM events") or 0
+        return self._newest("SELECT max(position) FROM events", None)
+
+    def _newest(self, query: str, stream: str | None) -> int:
+        (found, head), = self.db.rows(f"SELECT ({query}), (SELECT version FROM heads WHERE stream = ?1)",
+                                      (stream or "",))
+        if found != head:
+            raise _lost(stream, max((n for n in (found, head) if isinstance(n, int)), default=0))
+        return found or 0
 
     def streams(self) -> list[str]:
         """The names of the streams that have an event, in alphabetical order."""
-        return [name for (name,) in self.db.rows("SELECT DISTINCT stream FROM events ORDER BY stream")]
+        rows = self.db.rows("SELECT stream, count(*) FROM (SELECT DISTINCT stream FROM events UNION ALL"
+                            " SELECT stream FROM heads WHERE stream != '') GROUP BY stream ORDER BY stream")
+        for name, times in rows:
+            if times != 2:  # once in each
+                raise _lost(name, 1)
+        return [name for name, _ in rows]
 
     def _read_row(self, columns: tuple) -> Recorded:
         recorded = read_row(columns)
@@ -214,6 +239,7 @@ class EventStore:
         """
         _check_name(stream)
         _check_number("version", version)
+        _check_number("schema", schema)
         try:
             blob = msgspec.json.encode([stream, schema, version, state])
             if msgspec.json.decode(blob)[3] != state:
@@ -227,11 +253,13 @@ class EventStore:
 
     def load_snapshot(self, stream: str, *, schema: int = 1) -> Snapshot | None:
         """The newest snapshot of `stream` in that form, or None. Raises `CorruptEvent` for one that is damaged."""
-        row = self.db.execute("SELECT version, state, checksum FROM snapshots WHERE stream = ? AND schema = ?",
-                              (stream, schema)).fetchone()
-        if row is None:
+        _check_name(stream)
+        _check_number("schema", schema)
+        rows = self.db.rows("SELECT version, state, checksum FROM snapshots WHERE stream = ? AND schema = ?",
+                            (stream, schema))
+        if not rows:
             return None
-        version, blob, checksum = row
+        version, blob, checksum = rows[0]
         try:
             kept = msgspec.json.decode(blob) if crc32(blob) == checksum else None
         except (TypeError, ValueError):
@@ -243,20 +271,20 @@ class EventStore:
 
     def drop_snapshot(self, stream: str) -> None:
         """Forget the snapshots of a stream. Nothing is lost: the events are the truth."""
+        _check_name(stream)
         self.db.execute("DELETE FROM snapshots WHERE stream = ?", (stream,))
 
     # -------------------------------------------------------------------------------------------- the file
 
     def _prepare(self) -> None:
         """Make the tables in a new file, and refuse a file that is not ours."""
-        application, version = (self.db.execute(f"PRAGMA {name}").fetchone()[0]
-                                for name in ("application_id", "user_version"))
+        application, version = (self.db.value(f"PRAGMA {name}") for name in ("application_id", "user_version"))
         name = os.path.basename(self.path)
         if application != APPLICATION:
             with self.db.transaction():
-                if self.db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION:
+                if self.db.value("PRAGMA application_id") == APPLICATION:
                     return  # another process has made the tables meanwhile
-                if application or self.db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+                if application or self.db.value("SELECT count(*) FROM sqlite_master"):
                     raise NotAStore(f"{name} is a database of another program", path=self.path,
                                     next_step="give the store a path of its own")
                 for statement in _TABLES:
@@ -324,7 +352,7 @@ def _without_gap(rows: list[tuple], stream: str | None, after: int) -> int:
 
 def _check_append(stream: str, events: Event | Iterable[Event], expected: int | str) -> list[Event]:
     _check_name(stream)
-    events = [events] if isinstance(events, Event) else list(events)
+    events = list(events) if isinstance(events, Iterable) else [events]
     for event in events:
         if not isinstance(event, Event):
             raise InvalidUse(f"{str(event)[:60]!r} is not an Event", next_step="append Event(type=..., data=...) only")
@@ -341,11 +369,11 @@ def _check_append(stream: str, events: Event | Iterable[Event], expected: int | 
 
 
 def _check_name(stream: str) -> None:
-    if not isinstance(stream, str) or not 0 < len(stream) <= _LONGEST_NAME:
+    if not isinstance(stream, str) or not 0 < len(stream) <= _LONGEST_NAME or _HALF.search(stream):
         raise InvalidUse(f"{str(stream)[:60]!r} names no stream",
                          next_step=f'give a string of 1 to {_LONGEST_NAME} characters, such as "account-17"')
 
 
 def _check_number(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST:
         raise InvalidUse(f"{name}={value!r} is no number of events", next_step="give a whole number of 0 or more")

@@ -14,11 +14,10 @@ __all__ = ["open_database"]
 
 
 class _Kept(sqlite3.Connection):
-    """A handle may be closed; the node's data stay."""
+    """A handle may be closed; the node's data stay, and so does what another handle has open."""
 
     def close(self) -> None:
-        if self.in_transaction:
-            self.rollback()
+        pass
 
 
 def open_database(kept: dict[tuple[str, str], sqlite3.Connection], node: str, path: str) -> sqlite3.Connection:
