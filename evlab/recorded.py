@@ -7,6 +7,7 @@ wrong, in a column it differs from the record.
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -16,7 +17,7 @@ import msgspec
 from evlab.errors import EvlabError, InvalidUse
 from evlab.event import Event
 
-__all__ = ["CorruptEvent", "Recorded", "read_row", "write_row"]
+__all__ = ["CorruptEvent", "Recorded", "check_number", "check_stream", "read_row", "write_row"]
 
 
 class CorruptEvent(EvlabError):
@@ -52,6 +53,10 @@ class _Row(msgspec.Struct, array_like=True, gc=False):
 Columns = tuple[int, str, int, str, bytes, int]
 """position, stream, version, event id, record, checksum of the record (CRC-32)"""
 
+_LONGEST_NAME = 255
+_HALF = re.compile("[\ud800-\udfff]")  # half a character, which UTF-8 cannot write
+_LARGEST = 2**63 - 1
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Row).decode
 _kept = Event.kept
@@ -86,3 +91,16 @@ def read_row(columns: tuple) -> Recorded:
 
 def _shown(value: Any) -> str:
     return str(value)[:80]
+
+
+def check_stream(stream: str) -> None:
+    """Raise `InvalidUse` for what cannot name a stream."""
+    if not isinstance(stream, str) or not 0 < len(stream) <= _LONGEST_NAME or _HALF.search(stream):
+        raise InvalidUse(f"{str(stream)[:60]!r} names no stream",
+                         next_step=f'give a string of 1 to {_LONGEST_NAME} characters, such as "account-17"')
+
+
+def check_number(name: str, value: int) -> None:
+    """Raise `InvalidUse` for what is no version, position or number of events. `name`: what it is called."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST:
+        raise InvalidUse(f"{name}={value!r} is no number of events", next_step="give a whole number of 0 or more")

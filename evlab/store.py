@@ -15,20 +15,17 @@ What it promises:
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any, NamedTuple
-from zlib import crc32
-
-import msgspec
+from typing import Any
 
 from evlab.database import ConstraintFailed, Database
 from evlab.env import Env, Signal
 from evlab.errors import EvlabError, InvalidUse, WrongExpectedVersion
 from evlab.event import Event
-from evlab.recorded import CorruptEvent, Recorded, read_row, write_row
+from evlab.recorded import CorruptEvent, Recorded, check_number, check_stream, read_row, write_row
+from evlab.snapshots import Snapshot, Snapshots
 
 __all__ = ["ANY", "NO_STREAM", "STREAM_EXISTS", "CorruptEvent", "EventStore", "NewerStore", "NotAStore", "Recorded",
            "Snapshot", "Subscription", "WrongExpectedVersion"]
@@ -39,9 +36,6 @@ APPLICATION = 0x45764C62
 """What marks a file as an evlab store, in SQLite's application_id: "EvLb"."""
 PAGE = 1000
 """Events that are read at a time, so that reading a long stream takes little memory."""
-_LONGEST_NAME = 255
-_HALF = re.compile("[\ud800-\udfff]")  # half a character, which UTF-8 cannot write
-_LARGEST = 2**63 - 1
 
 
 class _Expected(str):
@@ -69,14 +63,6 @@ class NewerStore(EvlabError):
     """The file was written by a newer evlab, in a format that this one does not know."""
 
 
-class Snapshot(NamedTuple):
-    """A state that was kept, so that loading need not begin at the first event."""
-
-    state: Any
-    version: int
-    """The stream's version that the state includes."""
-
-
 _TABLES = (
     "CREATE TABLE events (position INTEGER PRIMARY KEY, stream TEXT NOT NULL, version INTEGER NOT NULL,"
     " id TEXT NOT NULL, row BLOB NOT NULL, checksum INTEGER NOT NULL)",
@@ -91,7 +77,7 @@ _TABLES = (
 _COLUMNS = "position, stream, version, id, row, checksum"
 
 
-class EventStore:
+class EventStore(Snapshots):
     """An event store in the file `path`, or in memory. In a World (`env`) it stands on the disk of `node`.
 
     Raises `NotAStore` for another program's database and `NewerStore` for a newer format; see `Database` for a file
@@ -161,7 +147,7 @@ class EventStore:
 
     def read(self, stream: str, after: int = 0, limit: int | None = None) -> Iterator[Recorded]:
         """The events of `stream` with a version above `after`, in order. A stream that does not exist is empty."""
-        _check_name(stream)
+        check_stream(stream)
         return self._pages("stream = ? AND version > ? ORDER BY version", stream, after, limit)
 
     def read_all(self, after: int = 0, limit: int | None = None) -> Iterator[Recorded]:
@@ -169,9 +155,9 @@ class EventStore:
         return self._pages("position > ? ORDER BY position", None, after, limit)
 
     def _pages(self, where: str, stream: str | None, after: int, limit: int | None) -> Iterator[Recorded]:
-        _check_number("after", after)
+        check_number("after", after)
         if limit is not None:
-            _check_number("limit", limit)
+            check_number("limit", limit)
         return self._read_pages(f"SELECT {_COLUMNS} FROM events WHERE {where} LIMIT ?", stream, after, limit)
 
     def _read_pages(self, query: str, stream: str | None, after: int, limit: int | None) -> Iterator[Recorded]:
@@ -195,12 +181,12 @@ class EventStore:
 
     def subscribe(self, after: int = 0) -> Subscription:
         """A reader that goes on where it stopped: `for recorded in subscription`, then `yield store.appended`."""
-        _check_number("after", after)
+        check_number("after", after)
         return Subscription(self, after)
 
     def version(self, stream: str) -> int:
         """The version of a stream: how many events it has."""
-        _check_name(stream)
+        check_stream(stream)
         return self._newest("SELECT max(version) FROM events WHERE stream = ?1", stream)
 
     @property
@@ -229,50 +215,6 @@ class EventStore:
         if self.upcasters is None:
             return recorded
         return recorded._replace(event=self.upcasters.upcast(recorded.event))
-
-    # ------------------------------------------------------------------------------------------- snapshots
-
-    def save_snapshot(self, stream: str, state: Any, version: int, *, schema: int = 1) -> None:
-        """Keep `state`, plain JSON values, as what the stream's events up to `version` add up to.
-
-        schema: the number of the state's form. Raise it when the form changes; older snapshots are then not found.
-        """
-        _check_name(stream)
-        _check_number("version", version)
-        _check_number("schema", schema)
-        try:
-            blob = msgspec.json.encode([stream, schema, version, state])
-            if msgspec.json.decode(blob)[3] != state:
-                raise TypeError("it comes back from JSON as something else")
-        except (TypeError, ValueError, RecursionError) as error:
-            raise InvalidUse("the state of a snapshot holds more than JSON can", why=str(error),
-                             next_step="turn it into dicts, lists, strings and numbers first") from error
-        with self.db.transaction():
-            self.db.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)",
-                            (stream, schema, version, blob, crc32(blob)))
-
-    def load_snapshot(self, stream: str, *, schema: int = 1) -> Snapshot | None:
-        """The newest snapshot of `stream` in that form, or None. Raises `CorruptEvent` for one that is damaged."""
-        _check_name(stream)
-        _check_number("schema", schema)
-        rows = self.db.rows("SELECT version, state, checksum FROM snapshots WHERE stream = ? AND schema = ?",
-                            (stream, schema))
-        if not rows:
-            return None
-        version, blob, checksum = rows[0]
-        try:
-            kept = msgspec.json.decode(blob) if crc32(blob) == checksum else None
-        except (TypeError, ValueError):
-            kept = None
-        if not isinstance(kept, list) or kept[:3] != [stream, schema, version]:
-            raise CorruptEvent(f"the snapshot of {stream} is damaged", stream=stream, version=version, position=None,
-                               next_step="delete it with store.drop_snapshot(stream); the events are still there")
-        return Snapshot(kept[3], version)
-
-    def drop_snapshot(self, stream: str) -> None:
-        """Forget the snapshots of a stream. Nothing is lost: the events are the truth."""
-        _check_name(stream)
-        self.db.execute("DELETE FROM snapshots WHERE stream = ?", (stream,))
 
     # -------------------------------------------------------------------------------------------- the file
 
@@ -351,7 +293,7 @@ def _without_gap(rows: list[tuple], stream: str | None, after: int) -> int:
 
 
 def _check_append(stream: str, events: Event | Iterable[Event], expected: int | str) -> list[Event]:
-    _check_name(stream)
+    check_stream(stream)
     events = list(events) if isinstance(events, Iterable) else [events]
     for event in events:
         if not isinstance(event, Event):
@@ -366,14 +308,3 @@ def _check_append(stream: str, events: Event | Iterable[Event], expected: int | 
         raise InvalidUse(f"expected={expected!r} is no version", next_step="give a version (0 for none), ANY, "
                          "NO_STREAM or STREAM_EXISTS")
     return events
-
-
-def _check_name(stream: str) -> None:
-    if not isinstance(stream, str) or not 0 < len(stream) <= _LONGEST_NAME or _HALF.search(stream):
-        raise InvalidUse(f"{str(stream)[:60]!r} names no stream",
-                         next_step=f'give a string of 1 to {_LONGEST_NAME} characters, such as "account-17"')
-
-
-def _check_number(name: str, value: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _LARGEST:
-        raise InvalidUse(f"{name}={value!r} is no number of events", next_step="give a whole number of 0 or more")
