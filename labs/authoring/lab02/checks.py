@@ -338,6 +338,9 @@ class Ledger:
         def read(stream, after=0, limit=None):
             return self._read(self._now[teller], stream, after, limit)
 
+        def version(stream):
+            return self._version(self._now[teller], stream)
+
         def append(stream, events, expected=ANY):
             return self._append(self._now[teller], stream, events, expected)
 
@@ -347,7 +350,7 @@ class Ledger:
         def save_snapshot(stream, state, version):
             return self._save(self._now[teller], stream, state, version)
 
-        verbs = [read, append, load_snapshot, save_snapshot][:4 if snapshots else 2]
+        verbs = [read, version, append, load_snapshot, save_snapshot][:5 if snapshots else 3]
         return Port("store", verbs={verb.__name__: verb for verb in verbs})
 
     def begin(self, deed: Deed) -> Deed:
@@ -382,6 +385,13 @@ class Ledger:
             return self._handed_out(stream, rows)
 
         return self._call(deed, stream, f"read {stream}" + (f" after {describe(after)}" if after else ""), act)
+
+    def _version(self, deed: Deed, stream: str) -> Generator:
+        def act():
+            found = self.store.version(stream)
+            return found, str(found)
+
+        return self._call(deed, stream, f"version of {stream}", act)
 
     def _append(self, deed: Deed, stream: str, events: Any, expected: Any) -> Generator:
         given = [events] if isinstance(events, Event) else events if isinstance(events, list | tuple) else []
