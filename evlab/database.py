@@ -82,7 +82,7 @@ class Database:
 
     def execute(self, sql: str, parameters: Iterable[Any] = ()) -> sqlite3.Cursor:
         """Run one statement. Outside of a transaction it commits at once."""
-        self._check()
+        self._ready()
         try:
             return self._connection.execute(sql, parameters)
         except sqlite3.Error as error:
@@ -90,7 +90,7 @@ class Database:
 
     def executemany(self, sql: str, rows: Iterable[Iterable[Any]]) -> sqlite3.Cursor:
         """Run one statement for each row; inside of a transaction, or a crash leaves some of them."""
-        self._check()
+        self._ready()
         try:
             return self._connection.executemany(sql, rows)
         except sqlite3.Error as error:
@@ -98,7 +98,7 @@ class Database:
 
     def rows(self, sql: str, parameters: Iterable[Any] = ()) -> list[tuple]:
         """All rows of a query."""
-        self._check()
+        self._ready()
         try:
             return self._connection.execute(sql, parameters).fetchall()
         except sqlite3.Error as error:
@@ -140,6 +140,14 @@ class Database:
             raise
         finally:
             self._depth = 0
+
+    def _ready(self) -> None:
+        """Raise what keeps the next statement from being what it seems."""
+        self._check()
+        if self._depth and not self._connection.in_transaction:
+            raise DatabaseError("the transaction is over", path=self.path,
+                                why="SQLite rolled it back at an error, which was caught inside of it",
+                                next_step="catch errors of the database outside of the transaction")
 
     @property
     def in_transaction(self) -> bool:

@@ -31,7 +31,7 @@ class Snapshots:
     db: Database
 
     def save_snapshot(self, stream: str, state: Any, version: int, *, schema: int = 1) -> None:
-        """Keep `state`, plain JSON values, as what the stream's events up to `version` add up to.
+        """Keep `state`, plain JSON values, as what the stream's events up to `version` add up to; a newer one stays.
 
         schema: the number of the state's form. Raise it when the form changes; older snapshots are then not found.
         """
@@ -46,8 +46,9 @@ class Snapshots:
             raise InvalidUse("the state of a snapshot holds more than JSON can", why=str(error),
                              next_step="turn it into dicts, lists, strings and numbers first") from error
         with self.db.transaction():
-            self.db.execute("INSERT OR REPLACE INTO snapshots VALUES (?, ?, ?, ?, ?)",
-                            (stream, schema, version, blob, crc32(blob)))
+            self.db.execute("INSERT INTO snapshots VALUES (?, ?, ?, ?, ?) ON CONFLICT (stream, schema) DO UPDATE SET"
+                            " version = excluded.version, state = excluded.state, checksum = excluded.checksum"
+                            " WHERE excluded.version >= version", (stream, schema, version, blob, crc32(blob)))
 
     def load_snapshot(self, stream: str, *, schema: int = 1) -> Snapshot | None:
         """The newest snapshot of `stream` in that form, or None. Raises `CorruptEvent` for one that is damaged."""

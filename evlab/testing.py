@@ -45,7 +45,7 @@ class Story:
         return Story(self._decider, self._events, (command,))
 
     def then(self, *expected: Event) -> None:
-        """The command leads to just these events, in this order; to none if none is given."""
+        """The command leads to exactly these events, in this order; to none if none is given."""
         wanted = f"{_list(_checked(expected, 'then(first, second)'))} was expected"
         found = self._decide(wanted, expected)
         if [_told(event) for event in found] != [_told(event) for event in expected]:

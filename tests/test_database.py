@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import subprocess
@@ -506,3 +507,17 @@ def test_a_world_writes_no_file(tmp_path, monkeypatch):
     Database("numbers.db", world, "shop").execute(TABLE)
     Database(tmp_path / "other.db", world, "shop").execute(TABLE)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_transaction_that_sqlite_has_rolled_back_does_not_go_on():
+    """INSERT OR ROLLBACK ends the transaction; what is executed after it would be committed on its own."""
+    with Database() as db:
+        db.execute("CREATE TABLE t (n UNIQUE, p)")
+        with pytest.raises(DatabaseError), db.transaction():
+            for p in range(4):
+                with contextlib.suppress(DatabaseError):
+                    db.execute("INSERT OR ROLLBACK INTO t VALUES (?, ?)", (p // 2, p))
+        assert db.rows("SELECT * FROM t") == [] and not db.in_transaction
+        with db.transaction():
+            db.execute("INSERT INTO t VALUES (1, 1)")
+        assert db.rows("SELECT * FROM t") == [(1, 1)]

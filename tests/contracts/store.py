@@ -315,6 +315,7 @@ class StoreContract:
     def test_the_newest_snapshot_of_a_form_is_kept(self, store):
         store.save_snapshot("account-1", "old", 3)
         store.save_snapshot("account-1", "new", 5)
+        store.save_snapshot("account-1", "late", 4)
         store.save_snapshot("account-1", ["other form"], 4, schema=2)
         assert store.load_snapshot("account-1") == ("new", 5)
         assert store.load_snapshot("account-1", schema=2) == (["other form"], 4)
@@ -397,5 +398,6 @@ class Model:
         assert list(self.store.read_all(after, limit)) == self.all[after:][:limit]
 
     def snapshot(self, stream, number):
-        self.snapshots[stream] = ({"number": number}, number)
+        if number >= self.snapshots.get(stream, (None, 0))[1]:
+            self.snapshots[stream] = ({"number": number}, number)
         self.store.save_snapshot(stream, {"number": number}, number)
