@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from evlab.env import run as run
     from evlab.errors import EvlabError as EvlabError
     from evlab.errors import Timeout as Timeout
+    from evlab.errors import WrongExpectedVersion as WrongExpectedVersion
     from evlab.event import Event as Event
     from evlab.projection import Projection as Projection
     from evlab.projection import Projector as Projector
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from evlab.store import NO_STREAM as NO_STREAM
     from evlab.store import STREAM_EXISTS as STREAM_EXISTS
     from evlab.store import EventStore as EventStore
-    from evlab.store import WrongExpectedVersion as WrongExpectedVersion
     from evlab.testing import given as given
 
 _HOME = {
@@ -50,12 +50,12 @@ _HOME = {
     "evlab.database": ("Database",),
     "evlab.decider": ("CommandHandler", "Decider", "Rejected"),
     "evlab.env": ("Later", "Real", "Signal", "run"),
-    "evlab.errors": ("EvlabError", "Timeout"),
+    "evlab.errors": ("EvlabError", "Timeout", "WrongExpectedVersion"),
     "evlab.event": ("Event",),
     "evlab.projection": ("Projection", "Projector", "Reactor"),
     "evlab.schema": ("SchemaRegistry", "Upcasters"),
     "evlab.sim": ("Fault", "Faults", "Plan", "World", "check", "search", "shrink", "sweep"),
-    "evlab.store": ("ANY", "NO_STREAM", "STREAM_EXISTS", "EventStore", "WrongExpectedVersion"),
+    "evlab.store": ("ANY", "NO_STREAM", "STREAM_EXISTS", "EventStore"),
     "evlab.testing": ("given",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

@@ -292,7 +292,6 @@ def prepare(lacks: list[str]) -> tuple[int, list[str]]:
 
     import evlab
 
-    evlab.WrongExpectedVersion = errors.WrongExpectedVersion  # asked of evlab itself it would bring the store along
     for name in ASIDE:
         getattr(evlab, name)
     time.sleep = no_sleep
