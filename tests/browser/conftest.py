@@ -33,6 +33,9 @@ PROMPTS = "[...document.querySelectorAll('.jp-CodeCell .jp-InputArea-prompt')].m
 ALL_RAN = r"""[...document.querySelectorAll('.jp-CodeCell')].every((cell) =>
     /\[\d+\]/.test(cell.querySelector('.jp-InputArea-prompt').innerText)
     || cell.querySelector('.cm-content')?.innerText.trim() === '')"""
+CLOSE_ALL = "() => [...window.jupyterapp.shell.widgets('main')].forEach((widget) => widget.dispose())"
+"""Without asking whether to save."""
+OPEN = "(path) => window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'}).then(() => null)"
 ONE_RUN = f"([number, before]) => /\\[\\d+\\]/.test({PROMPTS}[number]) && {PROMPTS}[number] !== before"
 """A cell that has run bears a number, and a new one each time."""
 
@@ -54,10 +57,10 @@ class Lab:
 
     def __init__(self, root: pathlib.Path, home: pathlib.Path, browser, base: str, token: str):
         self.root, self.home = root, home
-        self._browser, self._base, self._token = browser, base, token
+        self._context, self._base, self._token = browser.new_context(), base, token
         self._console: list[str] = []
         self._foreign: list[str] = []
-        self.page = None
+        self.page, self._dark = None, False
 
     def write(self, name: str, *cells: str, metadata: dict | None = None) -> str:
         """Write a notebook of code cells (a cell that starts with "# %% md" is prose). Returns its name."""
@@ -83,32 +86,43 @@ class Lab:
         if path.is_absolute():
             shutil.copy(path, self.root / path.name)
             path = pathlib.Path(path.name)
-        _settings(self.home, THEMES, {"theme": "JupyterLab Dark" if dark else "JupyterLab Light"})
-        if self.page is not None:
-            self.page.context.close()
+        reuse = self.page is not None and fresh and dark == self._dark
+        if reuse:  # to load JupyterLab anew takes this machine five seconds of its processor
+            self.page.evaluate(CLOSE_ALL)
+        elif self.page is not None:
+            self.page.close()
         if fresh:
             for session in self._ask("sessions"):
                 self._ask(f"sessions/{session['id']}", "DELETE")
+        if not reuse:
+            self._new_page(dark)
         self._console.clear()
         self._foreign.clear()
-        context = self._browser.new_context(viewport={"width": width, "height": height},
-                                            reduced_motion="reduce" if still else "no-preference")
-        self.page = context.new_page()
-        self.page.on("console", lambda line: self._console.append(line.text) if line.type == "error" else None)
-        self.page.on("pageerror", lambda error: self._console.append(str(error)))
-        self.page.on("request", self._note_request)
-        workspace = secrets.token_hex(4)  # a workspace of its own: no tab of an earlier test
-        self.page.goto(f"{self._base}/lab/workspaces/{workspace}/tree/{path.as_posix()}?token={self._token}")
+        self.page.set_viewport_size({"width": width, "height": height})
+        self.page.emulate_media(reduced_motion="reduce" if still else "no-preference")
+        if reuse:
+            self.page.evaluate(OPEN, path.as_posix())
+        else:
+            workspace = secrets.token_hex(4)  # a workspace of its own: no tab of an earlier test
+            self.page.goto(f"{self._base}/lab/workspaces/{workspace}/tree/{path.as_posix()}?token={self._token}")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
         self._wait_for_kernel()
         if self.page.locator(".jp-SideBar.jp-mod-left [data-id=filebrowser].lm-mod-current").count():
             self.page.keyboard.press("Control+b")
         return self.page
 
-    def _wait_for_kernel(self, timeout: float = 60) -> None:
-        """Wait until the kernel is there and idle. On a slow start JupyterLab asks which kernel to take: the first."""
+    def _new_page(self, dark: bool) -> None:
+        """A page in that theme, with somebody who listens to its console and its requests."""
+        _settings(self.home, THEMES, {"theme": "JupyterLab Dark" if dark else "JupyterLab Light"})
+        self._dark, self.page = dark, self._context.new_page()
+        self.page.on("console", lambda line: self._console.append(line.text) if line.type == "error" else None)
+        self.page.on("pageerror", lambda error: self._console.append(str(error)))
+        self.page.on("request", self._note_request)
         select = self.page.locator(".jp-Dialog", has_text="Select Kernel").locator(".jp-mod-accept")
         self.page.add_locator_handler(select, lambda: select.click())  # it may come up later, over any click
+
+    def _wait_for_kernel(self, timeout: float = 60) -> None:
+        """Wait until the kernel is there and idle. On a slow start JupyterLab asks which kernel to take: the first."""
         deadline = time.monotonic() + timeout
         while not self._has_kernel():
             assert time.monotonic() < deadline, "no kernel came up"
@@ -215,7 +229,8 @@ def lab(tmp_path_factory):
     log = (home / "jupyter.log").open("w")
     server = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}", "--ip=127.0.0.1",
-         "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={root}"],
+         "--ServerApp.port_retries=0", "--LabApp.expose_app_in_browser=True", f"--IdentityProvider.token={token}",
+         f"--ServerApp.root_dir={root}"],
         env=env, stdout=log, stderr=subprocess.STDOUT)
     try:
         base = f"http://127.0.0.1:{port}"

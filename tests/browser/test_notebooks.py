@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 
@@ -12,6 +13,9 @@ from evlab.course.workspace import cleared, course_notebooks
 pytestmark = pytest.mark.browser
 
 BOOKS = {name: path for name, path in course_notebooks(course_folder()).items() if name.startswith("notebooks/")}
+LOOKED_AT = [name for name, path in BOOKS.items() if os.environ.get("EVLAB_SOAK") == "1" or "/00_" in name
+             or "evlab.widgets import" in path.read_text("utf-8")]
+"""The first notebook and those with a playground; in `make soak` all. What the others put out, nbval compares."""
 
 
 def open_fresh(lab, name: str):
@@ -22,7 +26,7 @@ def open_fresh(lab, name: str):
     return lab.open_notebook(path.name), book
 
 
-@pytest.mark.parametrize("name", BOOKS)
+@pytest.mark.parametrize("name", LOOKED_AT)
 def test_a_notebook_runs_in_jupyterlab_without_a_complaint(lab, name):
     page, book = open_fresh(lab, name)
     lab.run_all(timeout=90)
