@@ -22,8 +22,8 @@ def save(title: str, text: str) -> None:
     """Put `text` under the heading `title`, in place of what stood there."""
     before = FILE.read_text("utf-8") if FILE.exists() else ""
     sections = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", before, re.MULTILINE | re.DOTALL))
-    sections[title] = f"\n{text.strip()}\n\n"
-    body = "".join(f"## {name}\n{content}" for name, content in sections.items())
+    sections[title] = text
+    body = "\n".join(f"## {name}\n\n{content.strip()}\n" for name, content in sections.items())
     FILE.write_text(f"{HEAD}\n{body}".rstrip() + "\n", encoding="utf-8")
 
 
