@@ -45,13 +45,22 @@ from evlab.wire import (
 __all__ = ["MAX_BYTES", "MAX_DEPTH", "Event"]
 
 
-class Event(Struct, frozen=True, kw_only=True, dict=True):  # dict: a place to keep the text
+class _Proving(msgspec.StructMeta):
+    """Makes `Event(...)` prove what it is given. What decodes a record that was proven before passes by here."""
+
+    def __call__(cls, **fields):
+        event = super().__call__(**fields)
+        event._prove()
+        return event
+
+
+class Event(Struct, frozen=True, kw_only=True, array_like=True, dict=True, metaclass=_Proving):
     """One fact: `Event(type="OrderPlaced", data={"total": 49.9}, source="shop", key="order-1042")`.
 
     1. A wrong field raises `InvalidEvent`; its `path` is the place in the JSON form, as `$.payload.items[2].price`.
     2. `data` becomes a copy of what you gave: changing your own dict later does not change the event.
     3. No field can be assigned. Python cannot stop `event.data["x"] = 1`, so do not: other handlers in this process
-       would see it, while `to_json` goes on writing the event as it was made.
+       would see it.
     4. Two events are equal if all their fields are. Events can stand in sets, and be the keys of a dict.
 
     Inside a World, ids and times come from its seed and clock. Elsewhere they come from this machine; the ids are
@@ -79,10 +88,8 @@ class Event(Struct, frozen=True, kw_only=True, dict=True):  # dict: a place to k
     causation_id: str | None = None
     """The id of the event that caused this one. None for a first event."""
 
-    def __post_init__(self):
-        if type(self.data) is Document:  # what was read is proven already
-            _set(self, "data", self.data.payload)
-            return
+    def _prove(self) -> None:
+        """Fill what was not given, and keep what comes back from JSON, with its text."""
         if self.id is None:
             _set(self, "id", _new_id())
         if self.correlation_id is None:
@@ -204,6 +211,7 @@ class Event(Struct, frozen=True, kw_only=True, dict=True):  # dict: a place to k
 # ----------------------------------------------------------------------------------- to and from what is on the wire
 
 _set = msgspec.structs.force_setattr
+_bare = msgspec.StructMeta.__call__
 _DEFAULTS = {"kind": "domain", "version": 1, "causationId": None, "source": "", "key": None}
 _FLAT = {name: name for name in FIELDS} | {"payload": "data"}
 _CLOUDEVENT = {"eventId": "id", "source": "source", "eventType": "type", "timestamp": "time", "key": "subject",
@@ -223,9 +231,9 @@ def _document(event: Event) -> Document:
 def _event(text: bytes, document: Document) -> Event:
     """The event of a document that is proven, with the text that proves it."""
     given = document.metadata
-    event = Event(type=given.event_type, data=document, source=given.source, version=given.version, key=given.key,
-                  kind=given.kind, id=given.event_id, time=given.timestamp, correlation_id=given.correlation_id,
-                  causation_id=given.causation_id)
+    event = _bare(Event, type=given.event_type, data=document.payload, source=given.source, version=given.version,
+                  key=given.key, kind=given.kind, id=given.event_id, time=given.timestamp,
+                  correlation_id=given.correlation_id, causation_id=given.causation_id)
     event.__dict__["_text"] = text
     return event
 

@@ -40,16 +40,6 @@ class Recorded(NamedTuple):
         return f"{self.position} {self.stream}/{self.version} {self.event.type}"
 
 
-class _Row(msgspec.Struct, array_like=True, gc=False):
-    """The record: all that one checksum has to cover."""
-
-    stream: str
-    version: int
-    position: int
-    recorded_at: datetime
-    event: bytes
-
-
 Columns = tuple[int, str, int, str, bytes, int]
 """position, stream, version, event id, record, checksum of the record (CRC-32)"""
 
@@ -57,16 +47,15 @@ _LONGEST_NAME = 255
 _HALF = re.compile("[\ud800-\udfff]")  # half a character, which UTF-8 cannot write
 _LARGEST = 2**63 - 1
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(_Row).decode
-_kept = Event.kept
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Recorded).decode
 _FAULTS = (ValueError, TypeError, msgspec.MsgspecError, InvalidUse)
 
 
 def write_row(recorded: Recorded) -> Columns:
     """The columns of a recorded event."""
-    event, stream, version, position, at = recorded
-    record = _encode(_Row(stream, version, position, at, event.to_json()))
+    event, stream, version, position, _ = recorded
+    record = _encode(recorded)
     return position, stream, version, event.id, record, crc32(record)
 
 
@@ -76,17 +65,15 @@ def read_row(columns: tuple) -> Recorded:
     try:
         if crc32(record) != checksum:
             raise ValueError("its checksum is wrong")
-        row = _decode(record)
-        if row.position != position or row.version != version or row.stream != stream:
+        recorded = _decode(record)
+        event, in_stream, at_version, at_position, _ = recorded
+        if at_position != position or at_version != version or in_stream != stream or event.id != id:
             raise ValueError("a column says something else than the record")
-        event = _kept(row.event)
-        if event.id != id:
-            raise ValueError("the column of its id says something else than the record")
+        return recorded
     except _FAULTS as error:
         raise CorruptEvent(f"event {_shown(version)} of {_shown(stream)} is damaged, position {_shown(position)}",
                            why=str(error), stream=stream, version=version, position=position,
                            next_step="restore the file from a backup; nothing of this event was used") from error
-    return Recorded(event, stream, version, position, row.recorded_at)
 
 
 def _shown(value: Any) -> str:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from itertools import count
 from typing import Any
 
 from evlab.database import ConstraintFailed, Database
@@ -75,6 +74,8 @@ _TABLES = (
     "CREATE TABLE heads (stream TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID",
 )
 _COLUMNS = "position, stream, version, id, row, checksum"
+_HEADS = ("SELECT (SELECT max(version) FROM events WHERE stream = ?1), (SELECT version FROM heads WHERE stream = ?1),"
+          " (SELECT max(position) FROM events), (SELECT version FROM heads WHERE stream = '')")
 
 
 class EventStore(Snapshots):
@@ -107,22 +108,22 @@ class EventStore(Snapshots):
         """
         events = _check_append(stream, events, expected)
         with self.db.transaction():
-            current = self.version(stream)
+            current, end = self._heads(stream)
             if not _met(expected, current):
                 return self._appended_before(stream, events, expected, current)
             self.env.point("appending")
             try:
-                recorded = self._insert(stream, events, current)
+                recorded = self._insert(stream, events, current, end)
             except ConstraintFailed:  # an id that this stream has already
                 return self._appended_before(stream, events, expected, current)
         self.env.point("appended")
         self.appended.fire()
         return recorded
 
-    def _insert(self, stream: str, events: list[Event], current: int) -> list[Recorded]:
+    def _insert(self, stream: str, events: list[Event], current: int, end: int) -> list[Recorded]:
         now = datetime.fromtimestamp(self.env.epoch + self.env.now(), UTC)
-        recorded = [Recorded(event, stream, version, position, now) for event, version, position
-                    in zip(events, count(current + 1), count(self.position + 1))]
+        recorded = [Recorded(event, stream, current + number, end + number, now)
+                    for number, event in enumerate(events, start=1)]
         self.db.executemany(f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", map(write_row, recorded))
         self.db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?), ('', ?)",
                         (stream, recorded[-1].version, recorded[-1].position))
@@ -187,19 +188,21 @@ class EventStore(Snapshots):
     def version(self, stream: str) -> int:
         """The version of a stream: how many events it has."""
         check_stream(stream)
-        return self._newest("SELECT max(version) FROM events WHERE stream = ?1", stream)
+        return self._heads(stream)[0]
 
     @property
     def position(self) -> int:
         """The position of the newest event: how many the store has."""
-        return self._newest("SELECT max(position) FROM events", None)
+        return self._heads("")[1]
 
-    def _newest(self, query: str, stream: str | None) -> int:
-        (found, head), = self.db.rows(f"SELECT ({query}), (SELECT version FROM heads WHERE stream = ?1)",
-                                      (stream or "",))
-        if found != head:
-            raise _lost(stream, max((n for n in (found, head) if isinstance(n, int)), default=0))
-        return found or 0
+    def _heads(self, stream: str) -> tuple[int, int]:
+        """The version of `stream` and the position of the store's newest event, as both of their records say."""
+        (version, head, position, end), = self.db.rows(_HEADS, (stream,))
+        if version != head and stream:
+            raise _lost(stream, max((n for n in (version, head) if isinstance(n, int)), default=0))
+        if position != end:
+            raise _lost(None, max((n for n in (position, end) if isinstance(n, int)), default=0))
+        return version or 0, position or 0
 
     def streams(self) -> list[str]:
         """The names of the streams that have an event, in alphabetical order."""
@@ -286,7 +289,7 @@ def _without_gap(rows: list[tuple], stream: str | None, after: int) -> int:
     """How many of these rows follow each other, from `after` + 1 on, in that stream (None: in the store)."""
     column = 0 if stream is None else 2
     if [row[column] for row in rows] == list(range(after + 1, after + 1 + len(rows))) and (
-            stream is None or all(row[1] == stream for row in rows)):
+            stream is None or [row[1] for row in rows].count(stream) == len(rows)):
         return len(rows)
     expected = enumerate(rows, after + 1)
     return next(number - after - 1 for number, row in expected if row[column] != number or stream not in (None, row[1]))
@@ -294,16 +297,16 @@ def _without_gap(rows: list[tuple], stream: str | None, after: int) -> int:
 
 def _check_append(stream: str, events: Event | Iterable[Event], expected: int | str) -> list[Event]:
     check_stream(stream)
-    events = list(events) if isinstance(events, Iterable) else [events]
+    events = [events] if isinstance(events, Event) or not isinstance(events, Iterable) else list(events)
     for event in events:
         if not isinstance(event, Event):
             raise InvalidUse(f"{str(event)[:60]!r} is not an Event", next_step="append Event(type=..., data=...) only")
     if not events:
         raise InvalidUse("there are no events to append", next_step="leave the call out if there is nothing to say")
-    if len({event.id for event in events}) < len(events):
+    if len(events) > 1 and len({event.id for event in events}) < len(events):
         raise InvalidUse("two of these events have the same id", why="the same id in one stream is one event",
                          next_step="append it once")
-    number = isinstance(expected, int) and not isinstance(expected, bool) and expected >= 0
+    number = type(expected) is int and expected >= 0
     if not number and expected not in (ANY, NO_STREAM, STREAM_EXISTS):
         raise InvalidUse(f"expected={expected!r} is no version", next_step="give a version (0 for none), ANY, "
                          "NO_STREAM or STREAM_EXISTS")
