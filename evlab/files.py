@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Protocol
 
-from evlab.errors import InvalidUse
+from evlab.errors import EvlabError, InvalidUse
 
-__all__ = ["DiskFiles", "File", "Files", "check_size", "check_span"]
+__all__ = ["DiskFiles", "File", "Files", "InUse", "check_size", "check_span"]
+
+LOCK = ".lock"
+"""The file that a process holds while it writes to a folder (Kafka's name for it)."""
+
+
+class InUse(EvlabError):
+    """Another process writes to this folder. `path` names it."""
+
+    retriable = True
 
 
 class File(Protocol):
@@ -30,9 +40,14 @@ class Files(Protocol):
     """A folder of one node: the few verbs that a store or a log needs.
 
     `open` makes the file if it is new; `rename` replaces; a name that is not there raises `FileNotFoundError`.
+    `folder` gives a folder inside of this one, made when its first file is; `list` names the files in this one, and
+    `folders` the folders. `lock` raises `InUse` while another process, or another life of the node, holds the folder.
     """
 
     def open(self, name: str) -> File: ...
+    def folder(self, name: str) -> Files: ...
+    def folders(self) -> list[str]: ...
+    def lock(self) -> Callable[[], None]: ...
     def rename(self, old: str, new: str) -> None: ...
     def remove(self, name: str) -> None: ...
     def list(self) -> list[str]: ...
@@ -41,31 +56,65 @@ class Files(Protocol):
 class DiskFiles:
     """`Files` on a real folder, made when first needed. `sync` is fsync; new names are synced with the folder."""
 
-    def __init__(self, folder: pathlib.Path):
-        self.folder = pathlib.Path(folder)
+    def __init__(self, path: pathlib.Path):
+        self.path = pathlib.Path(path)
+
+    def folder(self, name: str) -> DiskFiles:
+        return DiskFiles(self.path / name)
 
     def open(self, name: str) -> _DiskFile:
-        missing = [folder for folder in (self.folder, *self.folder.parents) if not folder.exists()]
-        self.folder.mkdir(parents=True, exist_ok=True)
+        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        self.path.mkdir(parents=True, exist_ok=True)
         for folder in missing:
             _sync_folder(folder.parent)
-        path = self.folder / name
+        path = self.path / name
         new = not path.exists()
         opened = _DiskFile(path)
         if new:
-            _sync_folder(self.folder)
+            _sync_folder(self.path)
         return opened
 
     def rename(self, old: str, new: str) -> None:
-        os.replace(self.folder / old, self.folder / new)
-        _sync_folder(self.folder)
+        os.replace(self.path / old, self.path / new)
+        _sync_folder(self.path)
 
     def remove(self, name: str) -> None:
-        os.remove(self.folder / name)
-        _sync_folder(self.folder)
+        os.remove(self.path / name)
+        _sync_folder(self.path)
 
     def list(self) -> list[str]:
-        return sorted(os.listdir(self.folder)) if self.folder.exists() else []
+        return sorted(entry.name for entry in self._entries() if entry.is_file() and entry.name != LOCK)
+
+    def folders(self) -> list[str]:
+        return sorted(entry.name for entry in self._entries() if entry.is_dir())
+
+    def _entries(self) -> list[os.DirEntry]:
+        return list(os.scandir(self.path)) if self.path.exists() else []
+
+    def lock(self) -> Callable[[], None]:
+        """Hold the folder until the returned function is called, or this process ends."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        file = open(self.path / LOCK, "ab")  # noqa: SIM115 - closed by the caller
+        try:
+            _lock(file)
+        except OSError as error:
+            file.close()
+            raise InUse(f"{self.path.name} is open in another process", path=str(self.path),
+                        why="two writers would overwrite each other's records",
+                        next_step="close it there, or give this one a folder of its own") from error
+        return file.close
+
+
+def _lock(file) -> None:
+    """An exclusive lock that the operating system takes back when the process ends. Raises `OSError` if it is held."""
+    if os.name == "nt":
+        import msvcrt
+
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _sync_folder(folder: pathlib.Path) -> None:

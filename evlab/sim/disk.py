@@ -56,31 +56,47 @@ class Disk:
 
 
 class DiskView:
-    """`Files` for one life of a node."""
+    """`Files` for one life of a node; `prefix` is the path of a folder in it, with "/" at its end."""
 
-    def __init__(self, disk: Disk, check):
-        self._disk, self._check = disk, check
+    def __init__(self, disk: Disk, check, prefix: str = ""):
+        self._disk, self._check, self._prefix = disk, check, prefix
+
+    def folder(self, name: str) -> DiskView:
+        return DiskView(self._disk, self._check, f"{self._prefix}{name}/")
+
+    def folders(self) -> list[str]:
+        return sorted({name.partition("/")[0] for name in self._below() if "/" in name})
+
+    def lock(self):
+        """One life of a node is one process, and the one before it is dead: nobody else can hold the folder."""
+        self._check()
+        return lambda: None
 
     def open(self, name: str) -> _SimFile:
         self._check()
-        return _SimFile(self._disk, self._disk._blobs.setdefault(name, _Blob()), self._check)
+        return _SimFile(self._disk, self._disk._blobs.setdefault(self._prefix + name, _Blob()), self._check)
 
     def rename(self, old: str, new: str) -> None:
         self._check()
-        self._disk._blobs[new] = self._disk._blobs.pop(self._known(old))
+        self._disk._blobs[self._prefix + new] = self._disk._blobs.pop(self._known(old))
 
     def remove(self, name: str) -> None:
         self._check()
         del self._disk._blobs[self._known(name)]
 
     def list(self) -> list[str]:
+        return sorted(name for name in self._below() if "/" not in name)
+
+    def _below(self) -> list[str]:
+        """The names of the files in this folder and in those inside of it, as seen from here."""
         self._check()
-        return sorted(self._disk._blobs)
+        start = len(self._prefix)
+        return [name[start:] for name in self._disk._blobs if name.startswith(self._prefix)]
 
     def _known(self, name: str) -> str:
-        if name not in self._disk._blobs:
-            raise FileNotFoundError(name)
-        return name
+        if self._prefix + name not in self._disk._blobs:
+            raise FileNotFoundError(self._prefix + name)
+        return self._prefix + name
 
 
 class _SimFile:

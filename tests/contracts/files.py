@@ -131,6 +131,26 @@ class FilesContract:
             files.remove("a")
         assert files.list() == []
 
+    def test_a_folder_inside_has_its_own_names(self, files):
+        inner = files.folder("orders-0")
+        assert (inner.list(), files.folders()) == ([], [])
+        inner.open("a").append(b"inner")
+        files.open("a").append(b"outer")
+        inner.folder("deeper").open("b").append(b"x")
+        assert (files.list(), files.folders()) == (["a"], ["orders-0"])
+        assert (inner.list(), inner.folders()) == (["a"], ["deeper"])
+        assert (inner.open("a").read(), files.open("a").read()) == (b"inner", b"outer")
+        assert files.folder("orders-0").open("a").read() == b"inner"
+        inner.rename("a", "c")
+        files.folder("orders-0").remove("c")
+        assert (inner.list(), files.list()) == ([], ["a"])
+
+    def test_a_locked_folder_can_be_let_go_and_locked_again(self, files):
+        release = files.folder("a").lock()
+        assert files.folder("a").list() == [], "what holds it is not one of its files"
+        release()
+        files.folder("a").lock()()
+
     @pytest.mark.parametrize("use", [lambda file: file.read(), lambda file: file.append(b"x"),
                                      lambda file: file.truncate(0), lambda file: file.sync(),
                                      lambda file: file.size()])
