@@ -56,6 +56,15 @@ class Tables:
         """For the check: a query of its own."""
         return self._db.execute(sql).fetchall()
 
+    def write(self, sql: str) -> None:
+        """For the check: a change of its own. It is not counted and not noted, and no crash strikes at it."""
+        self._db.execute(sql)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether the answer has a transaction open now."""
+        return self._db.in_transaction
+
     def execute(self, sql: str, parameters: Any = ()) -> list[list]:
         if not isinstance(sql, str):
             raise WrongCall(f"db.execute needs SQL, not {sql!r:.40}")
@@ -86,14 +95,14 @@ class Tables:
             self.case.history.note(what[:70], node=self.node)
         self._ticks = 0
         result = work()
-        if not self._db.in_transaction:
+        if not self.in_transaction:
             self.watch()
         return result if isinstance(result, list) else None
 
     def crash(self) -> None:
         """The node dies here, and the database forgets what was not committed."""
         self.crashed = True
-        if self._db.in_transaction:
+        if self.in_transaction:
             self._db.rollback()
         self.case.world.crash(self.node)
 

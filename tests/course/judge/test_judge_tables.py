@@ -108,3 +108,13 @@ def test_a_reader_looks_on_whenever_nothing_is_open(tables):
     tables.commit()
     tables.execute("DELETE FROM t")
     assert seen == [3, 0]
+
+
+def test_a_check_writes_uncounted_and_sees_what_is_open(tables):
+    tables.write("INSERT INTO t VALUES (9, 'an old bug')")
+    assert tables.rows("SELECT a FROM t") == [(1,), (9,)]
+    assert tables.calls == 0 and not len(tables.case.history) and not tables.in_transaction
+    tables.begin()
+    assert tables.in_transaction
+    tables.rollback()
+    assert not tables.in_transaction and tables.calls == 2

@@ -1,5 +1,5 @@
 # Returns False where it should refuse.
-# expect: lab03.q4 fails, hint=ACCEPTS_BAD
+# expect: lab03.q4 fails, hint=REFUSES_QUIETLY
 
 # answer: lab03.q4
 class Registry:

@@ -1,5 +1,5 @@
 # Stops at an event that it does not know.
-# expect: lab04.q1 fails, hint=RAISES
+# expect: lab04.q1 fails, hint=STOPS_AT_OTHERS
 
 # answer: lab04.q1
 def apply(db, event):

@@ -1,5 +1,5 @@
 # Reads one page of the store.
-# expect: lab04.q4 fails, hint=REBUILD_WRONG
+# expect: lab04.q4 fails, hint=ONE_PAGE_ONLY
 
 # answer: lab04.q4
 class Projector:

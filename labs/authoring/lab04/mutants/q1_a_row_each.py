@@ -1,0 +1,18 @@
+# Adds a row to the report for each order, and the second one of a day is refused.
+# expect: lab04.q1 fails, hint=WRONG_REPORT
+
+# answer: lab04.q1
+def apply(db, event):
+    """Change the list and the report as this event asks for. No transaction: the caller has one."""
+    if event.type == "OrderPlaced":
+        data = event.data
+        db.execute("INSERT INTO orders VALUES (?, ?, ?, ?, 'placed')",
+                   [event.key, data["customer"], data["day"], data["cents"]])
+        db.execute("INSERT INTO report VALUES (?, 1, ?)", [data["day"], data["cents"]])
+    elif event.type in ("OrderPaid", "OrderShipped"):
+        status = "paid" if event.type == "OrderPaid" else "shipped"
+        db.execute("UPDATE orders SET status = ? WHERE id = ?", [status, event.key])
+    elif event.type == "OrderCancelled":
+        db.execute("DELETE FROM orders WHERE id = ?", [event.key])
+        for day, cents in db.execute("SELECT day, cents FROM orders WHERE id = ?", [event.key]):
+            db.execute("UPDATE report SET orders = orders - 1, cents = cents - ? WHERE day = ?", [cents, day])

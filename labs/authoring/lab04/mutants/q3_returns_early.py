@@ -1,0 +1,17 @@
+# Returns at a copy, and leaves open what it has begun.
+# expect: lab04.q3 fails, hint=STAYS_OPEN
+
+# answer: lab04.q3
+def on_event(db, event, version):
+    db.begin()
+    if db.execute("SELECT 1 FROM seen WHERE id = ?", [event.id]):
+        return
+    db.execute("INSERT INTO seen VALUES (?)", [event.id])
+    if event.type == "PriceChanged":
+        db.execute("INSERT INTO prices VALUES (?, ?, ?) ON CONFLICT (product) DO UPDATE SET cents = excluded.cents,"
+                   " version = excluded.version WHERE excluded.version > version",
+                   [event.key, event.data["cents"], version])
+    else:
+        db.execute("INSERT INTO sold VALUES (?, ?) ON CONFLICT (product) DO UPDATE SET"
+                   " pieces = pieces + excluded.pieces", [event.key, event.data["pieces"]])
+    db.commit()
