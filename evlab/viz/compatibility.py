@@ -26,8 +26,8 @@ __all__ = ["compatibility"]
 
 LEFT, GAP, WIDEST, WIDTH = 226, 8, 206, 892
 """px: where the cells begin, what lies between two, how wide one is at most, and how wide the picture is at most."""
-HIGH, HEAD = 88, 42
-"""px: a row, and the heads of the columns."""
+HIGH, LINE_STEP, HEAD = 88, 16, 42
+"""px: a row with up to three lines of a rule, each line more, and the heads of the columns."""
 MOST = 4
 """Versions that fit on a card."""
 
@@ -99,21 +99,24 @@ def _draw(title: str, alt: str, cells: dict, versions: list[int], asked: list[Pa
           schemas: Mapping) -> tuple[str, dict]:
     cell = min(WIDEST, (WIDTH - LEFT - EDGE + GAP) / len(versions) - GAP)
     svg = Svg(max(LEFT + len(versions) * (cell + GAP) - GAP + EDGE, 460), title, alt)
+    rules = {pair: _rule_lines(row, cell) for pair, row in cells.items()}
+    high = HIGH + LINE_STEP * max(0, max(map(len, rules.values())) - 3)
     y = svg.heading() + 4
     anchors = {}
     for column, reader in enumerate(versions):
         svg.box(LEFT + column * (cell + GAP) + cell / 2 - 69, y, 138, 30, f"code of v{reader}", GREEN)
     top = y + HEAD
     for line, writer in enumerate(versions):
-        place = top + line * (HIGH + GAP)
+        place = top + line * (high + GAP)
         _draw_version(svg, place, writer, schemas.get(writer, {}))
         anchors[f"v{writer}"] = (EDGE + 6, place + 17)
         for column, reader in enumerate(versions):
             x = LEFT + column * (cell + GAP)
-            box = Box(x, place, x + cell, place + HIGH)
-            _draw_cell(svg, box, cells[writer, reader], (writer, reader) in asked, (writer, reader) == picked)
-            anchors[f"v{writer}-v{reader}"] = ((box.x0 + box.x1) / 2, place + HIGH / 2)
-    y = top + len(versions) * (HIGH + GAP) + 12
+            box = Box(x, place, x + cell, place + high)
+            pair = writer, reader
+            _draw_cell(svg, box, cells[pair]["readable"], rules[pair], pair in asked, pair == picked)
+            anchors[f"v{writer}-v{reader}"] = (box.x1 - 16, place + 19)  # where no word stands
+    y = top + len(versions) * (high + GAP) + 12
     if asked:
         svg.rect(EDGE, y - 10, 18, 13, fill=CARD, stroke=BLUE.main, line=2.6, radius=3)
         svg.text(EDGE + 26, y + 1, "this pair has to be green", size=SMALL, colour=MUTED)
@@ -131,16 +134,25 @@ def _draw_version(svg: Svg, y: float, version: int, fields: Mapping) -> None:
         svg.text(EDGE, y + 43 + 17 * line, clip(words, LEFT - EDGE - 12, SMALL), size=SMALL, colour=ORANGE.text)
 
 
-def _draw_cell(svg: Svg, box: Box, row: Mapping[str, Any], asked: bool, picked: bool) -> None:
-    tone = GREEN if row["readable"] else VERMILLION
+def _rule_lines(row: Mapping[str, Any], wide: float) -> list[str]:
+    """Why a pair cannot be read, as lines that fit into its cell; fields that break one rule share it."""
+    fields: dict[str, list[str]] = {}
+    for fault in [] if row["readable"] else row["why"].split("; "):
+        field, _, rule = fault.partition(": ")
+        fields.setdefault(rule, []).append(field)
+    why = "; ".join(f"{', '.join(names)}: {rule}".strip(": ") for rule, names in fields.items())
+    return wrap(why, wide - 24, SMALL, lines=4) if why else []
+
+
+def _draw_cell(svg: Svg, box: Box, readable: bool, rule: list[str], asked: bool, picked: bool) -> None:
+    tone = GREEN if readable else VERMILLION
     wide, high = box.x1 - box.x0, box.y1 - box.y0
     if picked:
         svg.rect(box.x0 - 4, box.y0 - 4, wide + 8, high + 8, fill=HIGHLIGHT, radius=10)
     svg.rect(box.x0, box.y0, wide, high, fill=tone.tint, stroke=BLUE.main if asked else LINE,
              line=2.6 if asked else 1.2, radius=7)
-    svg.badge(box.x0 + 19, box.y0 + 19, "ok" if row["readable"] else "fail", tone, 8)
-    svg.text(box.x0 + 34, box.y0 + 24, "reads it" if row["readable"] else "cannot read it", bold=True,
+    svg.badge(box.x0 + 19, box.y0 + 19, "ok" if readable else "fail", tone, 8)
+    svg.text(box.x0 + 34, box.y0 + 24, "reads it" if readable else "cannot read it", bold=True,
              colour=tone.text)
-    if not row["readable"]:
-        for line, words in enumerate(wrap(row["why"], wide - 24, SMALL, lines=3)):
-            svg.text(box.x0 + 12, box.y0 + 43 + 16 * line, words, size=SMALL)
+    for line, words in enumerate(rule):
+        svg.text(box.x0 + 12, box.y0 + 43 + LINE_STEP * line, words, size=SMALL)

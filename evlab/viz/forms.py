@@ -48,19 +48,20 @@ def draw_arrow(svg: Svg, arrow: Arrow, start: Point, end: Point, lit: bool, widt
 
 def draw_bar(svg: Svg, bar: Bar, box: Box, lit: bool, words: str) -> None:
     """An operation: its bar, its outcome's badge, and its words if they fit inside."""
-    tone = TONE_OF[bar.outcome]
+    tone = SKY if bar.lag else TONE_OF[bar.outcome]
+    hatched = bar.lag or bar.outcome == "info"
     w, h = box.x1 - box.x0, box.y1 - box.y0
     if lit:
         svg.rect(box.x0 - 4, box.y0 - 4, w + 8, h + 8, fill=HIGHLIGHT, radius=9)
     if bar.hidden:
         _open_bar(svg, *box)
         return
-    svg.rect(*box[:2], w, h, fill=CARD if bar.outcome == "info" else tone.tint, stroke=tone.main, line=1.8, radius=6)
-    if bar.outcome == "info":
+    svg.rect(*box[:2], w, h, fill=CARD if hatched else tone.tint, stroke=tone.main, line=1.8, radius=6)
+    if hatched:
         svg.hatch(*box[:2], w, h, tone, radius=6)
     if words:
-        svg.text(box.x0 + 8, box.y0 + h / 2 + 4.2, words, size=SMALL, halo=bar.outcome == "info")
-    if w >= 15:
+        svg.text(box.x0 + 8, box.y0 + h / 2 + 4.2, words, size=SMALL, halo=hatched)
+    if w >= 15 and not bar.lag:
         sign = "?" if bar.outcome == "info" else bar.outcome
         svg.badge(box.x1 - (24 if bar.crashed and w > 34 else 10), box.y0 + h / 2, sign, tone, 7)
 
@@ -149,7 +150,8 @@ def legend(svg: Svg, story: Story, y: float, lit: bool) -> float:
 def _used(story: Story, lit: bool) -> list:
     kinds = {entry.kind for entry in story.entries}
     forms = {arrow.form for arrow in story.arrows}
-    outcomes = {bar.outcome for bar in story.bars}
+    outcomes = {bar.outcome for bar in story.bars if not bar.lag}
+    lag = any(bar.lag for bar in story.bars)
     spans = {span.kind for span in story.spans}
     late = any(arrow.late for arrow in story.arrows)
     stub = any(arrow.begin is None for arrow in story.arrows)
@@ -166,6 +168,10 @@ def _used(story: Story, lit: bool) -> list:
                 svg.hatch(*box[:2], 26, 16, SKY, radius=5)
             svg.badge(x + 17, y, "?" if outcome == "info" else outcome, TONE_OF[outcome], 6.5)
         return draw
+
+    def behind(svg, x, y):
+        svg.rect(x, y - 8, 26, 16, fill=CARD, stroke=SKY.main, radius=5)
+        svg.hatch(x, y - 8, 26, 16, SKY, radius=5)
 
     def mark(kind):
         return lambda svg, x, y: draw_mark(svg, kind, x + 13, y, size=11)
@@ -184,6 +190,7 @@ def _used(story: Story, lit: bool) -> list:
         (stub, "sent earlier", arrow("arrow", SLATE, "2 3")),
         ("ok" in outcomes, "ok", bar("ok")), ("fail" in outcomes, "failed", bar("fail")),
         ("info" in outcomes, "outcome unknown", bar("info")),
+        (lag, "behind", behind),
         ("" in outcomes, "begins", lambda svg, x, y: _open_bar(svg, x + 2, y - 8, x + 22, y + 8)),
         (kinds & {"crash", "kill"}, "crash", mark("crash")),
         ("down" in spans, "down", lambda svg, x, y: svg.line([(x, y), (x + 26, y)], "#9AA5B1", 1.6, "5 6")),

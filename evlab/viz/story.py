@@ -35,11 +35,18 @@ class Bar:
     hidden: bool = False
     """Nobody can tell from these entries how it ended: its end may be among those that are not drawn."""
     track: int = 0
+    behind: bool = False
+    """It lasts while its node is behind: drawn as waiting, not as work."""
 
     @property
     def outcome(self) -> str:
         """ok, fail, info (unknown), or "" where the end is not shown."""
         return "" if self.hidden else self.end.kind if self.end else "info"
+
+    @property
+    def lag(self) -> bool:
+        """Whether it is a time of being behind that came to its end: hatched, and without a badge."""
+        return self.behind and self.outcome == "ok"
 
     @property
     def crashed(self) -> bool:
@@ -50,6 +57,8 @@ class Bar:
         """What was asked, and what came of it."""
         value = self.begin.value if self.begin.kind == "invoke" else None
         asked = safe(f"{self.begin.what} {'' if value is None else describe(value)}".strip(), 300)
+        if self.lag:
+            return asked, ""
         if self.end is None:
             return asked, "" if self.hidden else "unknown: no answer"
         told = self.end.value is None or (self.end.kind == "ok" and self.end.value == self.begin.value)
@@ -121,11 +130,12 @@ def select(history: Iterable[Entry], only: Iterable[int | str] | None) -> tuple[
     return every, [e for e in every if wanted is None or e.number in wanted or e.node in wanted]
 
 
-def read(entries: list[Entry], every: list[Entry] | None = None) -> Story:
+def read(entries: list[Entry], every: list[Entry] | None = None, behind: Iterable[str] = ()) -> Story:
     """Sort the entries into what is drawn.
 
     `every` holds all that happened, so that an operation or a message without an end among `entries` can be told from
-    one that never ended. Without it, nothing is said about how such a one ended.
+    one that never ended. Without it, nothing is said about how such a one ended. `behind`: names of operations that
+    last while their node is behind.
     """
     story = Story(entries)
     for entry in entries:
@@ -135,6 +145,8 @@ def read(entries: list[Entry], every: list[Entry] | None = None) -> Story:
     story.marks = [entry for entry in entries if entry.kind not in DRAWN_OTHERWISE]
     _read_spans(story)
     _read_bars(story, every)
+    for bar in story.bars:
+        bar.behind = bar.begin.what in behind
     _read_messages(story, every)
     return story
 

@@ -22,13 +22,15 @@ MOST_ENTRIES = 400
 
 
 def timeline(history: History | Iterable[Entry], *, title: str, only: Iterable[int | str] | None = None,
-             highlight: Iterable[int] = (), roles: Mapping[str, str] | None = None, width: int = 900) -> Figure:
+             highlight: Iterable[int] = (), roles: Mapping[str, str] | None = None, behind: Iterable[str] = (),
+             width: int = 900) -> Figure:
     """Draw a history.
 
     title: the finding, in a sentence. only: the entry numbers or node names to draw; None draws all. highlight: entry
     numbers to lay a light under. roles: node -> "producer", "consumer", "store", "view", ... (`theme.ROLES`), which
     colours its name as in other pictures; lanes stand in the order of `roles`, the others follow as they first act.
-    width: px, from 480 to 900.
+    behind: names of operations that last while their node is behind, such as ("catch up",); they are hatched, the sign
+    of what is stale. width: px, from 480 to 900.
     A whole `History` shows which operations and messages never ended. A list of entries may be an excerpt: there, what
     has no end is drawn open and not called unknown; so of an excerpt give the history, and the numbers in `only`.
     At most 400 entries are drawn; the picture says how many it left out.
@@ -45,7 +47,7 @@ def timeline(history: History | Iterable[Entry], *, title: str, only: Iterable[i
             raise InvalidUse(f"{role!r} is no role", next_step=f"use one of {', '.join(ROLES)}")
     every, entries = select(history, only)
     left_out = max(0, len(entries) - MOST_ENTRIES)
-    story = read(entries[:MOST_ENTRIES], every if isinstance(history, History) else None)
+    story = read(entries[:MOST_ENTRIES], every if isinstance(history, History) else None, tuple(behind))
     order = {node: place for place, node in enumerate(roles)}
     story.lanes.sort(key=lambda node: order.get(node, len(order)))
     alt = f"{sentence(title)} {summary(story)}"

@@ -213,7 +213,8 @@ class Run:
     def row(self) -> list[Any]:
         """Its settings and counts, as the table shows them."""
         one = self.settings
-        return [CURES[one.cure].split(":")[0], f"{one.mean} ± {one.spread} %", f"{one.reload} ms", one.rate, one.copies,
+        return [CURES[one.cure].split(":")[0], f"{one.mean} ± {one.spread}\u00a0%".replace(" ", "\u00a0"),
+                f"{one.reload}\u00a0ms", one.rate, one.copies,
                 self.queries, self.stale, self.wrong, self.slow]
 
     def someone(self) -> str:
@@ -233,7 +234,7 @@ class Run:
         key = me.replace("customer", "order")
         mine = [entry.number for entry in self.world.history if me in (entry.node, entry.peer) or entry.value == key]
         roles = {me: "producer", "shop": "store"} | dict.fromkeys(self.names, "view")
-        return timeline(self.world.history, title=self._finding(me, key), only=mine, roles=roles)
+        return timeline(self.world.history, title=self._finding(me, key), only=mine, roles=roles, behind=["catch up"])
 
     def _finding(self, me: str, key: str) -> str:
         if me in self.taken_back:

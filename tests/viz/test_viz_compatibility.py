@@ -47,6 +47,13 @@ def test_each_pair_has_a_cell_that_says_whether_it_can_be_read_and_by_which_rule
     assert figure.alt.startswith(f"Who reads whom. {len(rows) - len(red)} of {len(rows)} pairs can be read")
 
 
+def test_fields_that_break_one_rule_share_it_so_that_no_word_of_it_is_cut_off(drawings):
+    rows, _ = rows_of(2, [{"name": TEXT}, {"name": TEXT, "email": TEXT, "points": TEXT}])
+    cell = " ".join(texts_of(compatibility(rows, title="t")))
+    assert "email, points: the reader" in cell and "…" not in cell
+    assert cell.count("no default") == 1 and clean(drawings[-1])
+
+
 def test_the_fields_of_a_version_stand_beside_it():
     shown = texts_of(compatibility(*rows_of(3)[:1], title="t", schemas=rows_of(3)[1]))
     assert {"name: string", "email: string", "email: null or string = null", "points: int"} <= set(shown)

@@ -135,6 +135,23 @@ def test_each_outcome_of_an_operation_is_said(end, word):
     assert f"{word}: reason" in figure.text
 
 
+def test_a_time_of_being_behind_is_hatched_and_is_no_success():
+    history = History()
+    history.invoke("append", "OrderPlaced", node="shop").ok()
+    history.invoke("catch up", "order-1", node="list").ok()
+    lag, plain = timeline(history, title="t", behind=["catch up"]), timeline(history, title="t")
+    assert "behind" in texts_of(lag) and "behind" not in texts_of(plain)
+    assert "catch up order-1" in texts_of(lag), "its words claim no ok"
+    assert lag.svg.count("url(#") > plain.svg.count("url(#") and "ok" in texts_of(lag)
+
+
+def test_a_catching_up_that_failed_is_still_a_failure():
+    history = History()
+    history.invoke("catch up", node="list").fail("disk full")
+    shown = texts_of(timeline(history, title="t", behind=["catch up"]))
+    assert "failed" in shown and "behind" not in shown
+
+
 def test_an_operation_that_never_ended_is_unknown():
     history = History()
     history.invoke("charge", 80, node="payment")
