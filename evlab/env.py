@@ -56,6 +56,10 @@ class Env(Protocol):
     def spawn(self, process: Process, node: str | None = None) -> Later:
         """Start a process on `node` (the asking node by default). The Later holds its return value."""
 
+    def boot(self, node: str, start: Callable[[], Any]) -> None:
+        """Call `start()` on `node`: now, and each time when it comes back from a crash. What it had in memory is gone
+        then; `start` makes it anew from the disk. A generator that `start` returns is spawned there."""
+
     def files(self, node: str) -> Files:
         """The disk of `node`."""
 
@@ -119,6 +123,11 @@ class Real:
         finished = Later()
         self._step(process, finished, Later.of())
         return finished
+
+    def boot(self, node: str, start: Callable[[], Any]) -> None:
+        process = start()
+        if isinstance(process, GeneratorType):
+            self.spawn(process, node)
 
     def files(self, node: str) -> DiskFiles:
         return DiskFiles(self._root / node)

@@ -137,7 +137,7 @@ def describe(value: Any) -> str:
         return "{" + ", ".join(f"{describe(k)}: {describe(v)}" for k, v in value.items()) + "}"
     if isinstance(value, set | frozenset):
         return "{" + ", ".join(sorted(map(describe, value))) + "}"
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) and type(value).__str__ is object.__str__:  # else it has words of its own
         return "[" + ", ".join(map(describe, value)) + "]"
     if value is None or isinstance(value, bool | int | float):
         return str(value)

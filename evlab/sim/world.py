@@ -212,6 +212,9 @@ class World(Lives, Messages):
             heappush(self._queue, (self._now, self._tie(), running, None))
         return running.finished
 
+    def boot(self, node: str, start: Callable[[], Any]) -> None:
+        self.node(node, start)
+
     def files(self, node: str) -> DiskView:
         return self.disk(node).mount(self._guard(self.node(node)))
 

@@ -1,0 +1,395 @@
+"""The consumer: reads the partitions that its group gives it, and says how far it is.
+
+    while True:
+        for record in consumer.poll():
+            ...                     # the work
+        yield consumer.commit()     # after the work: at least once
+        yield consumer.arrived
+
+1. `poll` gives each record of a partition once and in order, as long as this consumer owns it.
+2. `commit` notes the NEXT offset to read. Whoever owns the partition next begins there, so what was polled and not
+   committed is given again. Committed before the work, it would be lost instead.
+3. A consumer that has lost a partition is told at `poll`; its commits are refused (`Fenced`, `UnknownMember`).
+4. Between two polls at most `max_poll_interval` seconds may pass, or the consumer leaves the group by itself: it may be
+   stuck, and others shall have its partitions.
+(Kafka: KafkaConsumer with the classic group protocol.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from typing import TYPE_CHECKING, Any
+
+from evlab.env import Later, Signal
+from evlab.errors import EvlabError, InvalidUse, WouldBlock
+from evlab.log.client import BACKOFF, goes_away
+from evlab.log.coordinator import OFFSETS_TOPIC, CommitOffsets, GetCommitted
+from evlab.log.group import (
+    ASSIGNORS,
+    Fenced,
+    Heartbeat,
+    JoinGroup,
+    LeaveGroup,
+    RebalanceInProgress,
+    UnknownMember,
+    shown,
+)
+from evlab.log.protocol import GetOffset, TopicPartition
+from evlab.log.reader import Reader
+from evlab.log.records import Record
+
+if TYPE_CHECKING:
+    from evlab.log.log import Log
+
+__all__ = ["Consumer"]
+
+RESETS = ("earliest", "latest", "none")
+ISOLATIONS = ("read_uncommitted", "read_committed")
+PATIENCE = 60.0
+"""Seconds that a commit, or the look for a first offset, is tried."""
+JOIN_WAIT = 5.0
+"""Seconds that a join may wait for the others before it is sent again."""
+
+
+class Consumer:
+    """A member of `group` that reads `topics` of `log` (a `Log`, or `log.client("email")` for one that stands there).
+
+    assignor: "range", "roundrobin" or "cooperative-sticky". reset: where to begin without a committed offset, or when
+    that is gone: "earliest", "latest", or "none", which raises. isolation: "read_uncommitted" or "read_committed".
+    auto_commit: commit by itself, at a poll, what the poll before has given. instance_id: static membership.
+    session_timeout, max_poll_interval, heartbeat_interval, auto_commit_interval: seconds.
+    on_assigned, on_revoked: called in `poll` with the list of partitions that came or go; on_revoked while this
+    consumer may still commit them.
+    """
+
+    def __init__(self, log: Log, group: str, topics: Iterable[str] | str, *, assignor: str = "range",
+                 auto_commit: bool = False, reset: str = "earliest", isolation: str = "read_uncommitted",
+                 session_timeout: float = 10.0, max_poll_interval: float = 300.0, heartbeat_interval: float = 3.0,
+                 auto_commit_interval: float = 5.0, instance_id: str | None = None, name: str = "",
+                 on_assigned: Callable[[list[TopicPartition]], Any] = lambda partitions: None,
+                 on_revoked: Callable[[list[TopicPartition]], Any] = lambda partitions: None):
+        self.client = log.client() if hasattr(log, "client") else log
+        self.env = self.client.env
+        for what, value, choices in (("assignor", assignor, ASSIGNORS), ("reset", reset, RESETS),
+                                     ("isolation", isolation, ISOLATIONS)):
+            if value not in choices:
+                raise InvalidUse(f"{what}={value!r:.40} is not known", next_step=f"give one of {', '.join(choices)}")
+        if not isinstance(group, str) or not group:
+            raise InvalidUse(f"{group!r:.40} names no group", next_step='give a name, such as "email"')
+        self.group, self.topics = group, tuple(sorted({topics} if isinstance(topics, str) else set(topics)))
+        self.assignor, self.auto_commit, self.reset, self.instance_id = assignor, auto_commit, reset, instance_id
+        self.session_timeout, self.max_poll_interval = session_timeout, max_poll_interval
+        self.heartbeat_interval, self.auto_commit_interval = heartbeat_interval, auto_commit_interval
+        self.on_assigned, self.on_revoked = on_assigned, on_revoked
+        self.member = name or self.client.next_member()
+        self.generation = -1
+        self.reader = Reader(self.client, isolation == "read_committed", self._out_of_range, self._wake)
+        self._signal = Signal()
+        self._joined, self._must_join, self._closed = False, True, False
+        self._joining: Later | None = None
+        self._lost: list[TopicPartition] = []
+        self._last_poll = self._last_beat = self._last_commit = self.env.now()
+        self._failure: EvlabError | None = None
+        self._arm()
+
+    # ------------------------------------------------------------------------------------------------- reading
+
+    def poll(self, max_records: int = 500, timeout: float = 0.0) -> list[Record]:
+        """The next records, at most `max_records`; an empty list if none has arrived.
+
+        Takes part in rebalances: partitions come and go here, and nowhere else. timeout: seconds to wait for a first
+        record; in a World nothing can wait inside of a call: `yield consumer.arrived` does. Raises what went wrong in
+        the background: `OffsetOutOfRange` with reset="none", `CorruptBatch`, `UnknownTopic`.
+        """
+        self._open()
+        self._last_poll = self.env.now()
+        self._take_part()
+        records = self._next(max_records)
+        if not records and timeout > 0:
+            drive = getattr(self.env, "drive", None)
+            if drive is None:
+                raise WouldBlock("poll cannot wait in a World", why="its clock stands still inside of a call",
+                                 next_step="write `yield consumer.arrived` in a process, and then poll()")
+            until = self.env.now() + timeout
+            self.env.after(timeout, lambda: None)
+            drive(lambda: bool(self.reader.ready) or self._must_join or self.env.now() >= until)
+            self._take_part()
+            records = self._next(max_records)
+        return records
+
+    def _next(self, max_records: int) -> list[Record]:
+        if type(max_records) is not int or max_records < 1:
+            raise InvalidUse(f"max_records={max_records!r:.20} is no number to count with", next_step="give 1 or more")
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+        return self.reader.take(max_records)
+
+    @property
+    def arrived(self) -> Later:
+        """Done when a poll has something to give or to do: at once if it has already."""
+        if self.reader.ready or self._must_join or self._failure is not None or self._lost:
+            return Later.of()
+        return self._signal.next()
+
+    @property
+    def assignment(self) -> list[TopicPartition]:
+        """The partitions that this consumer owns, as far as it knows."""
+        return sorted(self.reader.positions)
+
+    def position(self, topic: str, partition: int) -> int | None:
+        """The next offset that poll will give; None if the partition is not ours, or where to begin is not known."""
+        return self.reader.positions.get((topic, partition))
+
+    def seek(self, topic: str, partition: int, offset: int) -> None:
+        """Go on reading at `offset`."""
+        self._ours(topic, partition)
+        if type(offset) is not int or offset < 0:
+            raise InvalidUse(f"{offset!r:.40} is no offset", next_step="give 0 or more")
+        self.reader.seek((topic, partition), offset)
+
+    def pause(self, *partitions: TopicPartition) -> None:
+        """Give no records of these (of all, if none is named) until `resume`. The consumer stays in its group."""
+        for partition in partitions or self.assignment:
+            self._ours(*partition)
+            self.reader.paused.add(partition)
+
+    def resume(self, *partitions: TopicPartition) -> None:
+        """Take up what was paused: these, or all."""
+        self.reader.paused -= set(partitions or self.assignment)
+        self.reader.fetch()
+        if self.reader.ready:
+            self._wake()
+
+    def _ours(self, topic: str, partition: int) -> None:
+        if (topic, partition) not in self.reader.positions:
+            raise InvalidUse(f"{self.member} does not own {topic}-{partition}", why="another member has it, or none",
+                             next_step="look at consumer.assignment after a poll")
+
+    # ---------------------------------------------------------------------------------------------- committing
+
+    def commit(self, offsets: dict[TopicPartition, int] | None = None) -> Later:
+        """Note how far this group has read: by default, all that `poll` has given. Done when the note is safe.
+
+        offsets: {(topic, partition): the NEXT offset to read}. Fails with `Fenced` or `UnknownMember` if the
+        partitions may belong to others by now: then those process the records again.
+        """
+        self._open()
+        if offsets is None:
+            offsets = self.reader.given()
+        found = tuple(sorted((topic, number, offset) for (topic, number), offset in offsets.items()))
+        for topic, number, offset in found:
+            self._ours(topic, number)
+            if type(offset) is not int or offset < 0:
+                raise InvalidUse(f"{offset!r:.40} is no offset", next_step="give the offset of the last record + 1")
+        if not found:
+            return Later.of()
+        self._last_commit = self.env.now()
+        request = CommitOffsets(self.group, self.member, self.generation, found)
+        return self._spawn(self._insist(request)).then(self._committed)
+
+    def _committed(self, done: Later) -> None:
+        if isinstance(done.error, Fenced | UnknownMember):
+            self._lose_all()
+
+    def committed(self) -> Later:
+        """What the group has committed: a Later of {(topic, partition): next offset to read}."""
+        self._open()
+
+        def asked() -> Generator:
+            found = yield from self._insist(GetCommitted(self.group))
+            return {key: committed.offset for key, committed in found.items()}
+
+        return self._spawn(asked())
+
+    def close(self) -> Later:
+        """Leave the group, so that others get the partitions at once. A static member (`instance_id`) does not: it is
+        expected back."""
+        if self._closed:
+            return Later.of()
+        if self.auto_commit:
+            self.commit()
+        self._closed = True
+        self.reader.close()
+        if self.instance_id is not None or not self._joined:
+            return Later.of()
+        return self.client.ask(self._coordinator(), LeaveGroup(self.group, self.member))
+
+    def __enter__(self) -> Consumer:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    # ----------------------------------------------------------------------------------------------- the group
+
+    def _take_part(self) -> None:
+        """What a poll does for the group: give up what is lost, join if it is time, report, commit by itself."""
+        if self._lost:
+            lost, self._lost = self._lost, []
+            self.on_revoked(lost)
+        now = self.env.now()
+        if self._joined and self.auto_commit and now - self._last_commit >= self.auto_commit_interval:
+            self.commit()
+        if self._must_join:
+            self._join()
+        elif self._joined and now - self._last_beat >= self.heartbeat_interval:
+            self._beat()
+        self.reader.fetch()
+
+    def _join(self) -> None:
+        if self._joining is not None and not self._joining.done:
+            return
+        self._must_join = False
+        if self.assignor != "cooperative-sticky" and self.reader.positions:
+            self._revoke(self.assignment)  # eager: give back all before the others can have any
+        self._joining = self._spawn(self._joining_now())
+
+    def _joining_now(self) -> Generator:
+        while not self._closed:
+            request = JoinGroup(self.group, self.member, self.topics, self.assignor, self.session_timeout,
+                                self.max_poll_interval, tuple(self.assignment), self.instance_id)
+            try:
+                if not self.client.metadata.version:
+                    yield self.client.refresh()
+                joined = yield self.client.ask(self._coordinator(), request, JOIN_WAIT)
+                break
+            except UnknownMember:
+                self._drop(self.assignment)
+                self.member = self.client.next_member()
+            except EvlabError as error:
+                if not goes_away(error):
+                    self._failure = error
+                    self._wake()
+                    return
+                yield BACKOFF
+                yield self.client.refresh()
+        else:
+            return
+        self.generation, self._joined, self._last_beat = joined.generation, True, self.env.now()
+        yield from self._take(list(joined.partitions))
+
+    def _take(self, share: list[TopicPartition]) -> Generator:
+        """Begin to read what is new, and give back what is no longer ours."""
+        gone = [partition for partition in self.assignment if partition not in share]
+        new = [partition for partition in share if partition not in self.reader.positions]
+        if gone:
+            self._revoke(gone)
+            self._must_join = True  # cooperative: the second round hands them out
+            self._wake()
+        if not new:
+            return
+        generation = self.generation
+        committed = yield from self._insist(GetCommitted(self.group))
+        places = {}
+        for partition in new:
+            found = committed.get(partition)
+            places[partition] = found.offset if found is not None else (yield from self._first(*partition))
+        if self.generation == generation and not self._closed:
+            for partition, offset in places.items():
+                if offset is not None:
+                    self.reader.add(partition, offset)
+            self.on_assigned(new)
+            self.reader.fetch()
+
+    def _first(self, topic: str, number: int) -> Generator:
+        """Where to begin without a committed offset."""
+        if self.reset == "none":
+            self._failure = InvalidUse(f"{self.group} has committed nothing for {topic}-{number}",
+                                       why='reset="none" does not guess', next_step='give reset="earliest" or "latest"')
+            self._wake()
+            return None
+        return (yield from self.client.insist(topic, number, GetOffset(topic, number, self.reset), patience=PATIENCE))
+
+    def _revoke(self, partitions: list[TopicPartition]) -> None:
+        if self.auto_commit:
+            self.commit({key: offset for key, offset in self.reader.given().items() if key in partitions})
+        self.on_revoked(partitions)
+        self._drop(partitions)
+
+    def _drop(self, partitions: list[TopicPartition]) -> None:
+        for partition in partitions:
+            self.reader.remove(partition)
+
+    def _lose_all(self) -> None:
+        """The group goes on without us: nothing that we hold is ours any more. The next poll joins again."""
+        if self._must_join or self._closed:
+            return
+        self._lost += self.assignment
+        self._drop(self.assignment)
+        self._joined, self._must_join, self.generation = False, True, -1
+        self.member = self.client.next_member()
+        self._wake()
+
+    def _coordinator(self) -> str | None:
+        return self.client.leader(OFFSETS_TOPIC, 0)
+
+    def _insist(self, request: Any) -> Generator:
+        return self.client.insist(OFFSETS_TOPIC, 0, request, patience=PATIENCE)
+
+    # ---------------------------------------------------------------------------------------------- heartbeats
+
+    def _arm(self) -> None:
+        """In the background, as Kafka's heartbeat thread: report, and notice when nobody polls."""
+        self.env.after(self.heartbeat_interval, self._tick)
+
+    def _tick(self) -> None:
+        if self._closed:
+            return
+        self._arm()
+        if self._joined and not (self._joining is not None and not self._joining.done):
+            if self.env.now() - self._last_poll > self.max_poll_interval:
+                self.client.ask(self._coordinator(), LeaveGroup(self.group, self.member))
+                self._lose_all()
+            else:
+                self._beat()
+
+    def _beat(self) -> None:
+        self._last_beat = self.env.now()
+        member, generation = self.member, self.generation
+
+        def answered(done: Later) -> None:
+            if self._closed or (member, generation) != (self.member, self.generation):
+                return  # of an earlier membership
+            if isinstance(done.error, RebalanceInProgress):
+                self._must_join = True
+                self._wake()
+            elif isinstance(done.error, Fenced | UnknownMember):
+                self._lose_all()
+            elif done.error is not None:
+                self.client.refresh()
+
+        self.client.ask(self._coordinator(), Heartbeat(self.group, member, generation)).then(answered)
+
+    # --------------------------------------------------------------------------------------------------- small
+
+    def _out_of_range(self, partition: TopicPartition, error: EvlabError) -> None:
+        """What we were to read next was deleted, or was never there."""
+        if self.reset == "none":
+            self._failure = error
+            self._wake()
+            return
+
+        def found(done: Later) -> None:
+            if done.error is None and partition in self.reader.positions:
+                self.reader.seek(partition, done.value)
+                self.reader.fetch()
+
+        self._spawn(self._first(*partition)).then(found)
+
+    def _wake(self, error: EvlabError | None = None) -> None:
+        if error is not None:
+            self._failure = error
+        self._signal.fire()
+
+    def _spawn(self, process: Generator) -> Later:
+        done = self.env.spawn(process, self.client.node or None)
+        done.then(lambda _: None)  # its error is in the Later
+        return done
+
+    def _open(self) -> None:
+        if self._closed:
+            raise InvalidUse(f"{self.member} is closed", next_step="make a new Consumer")
+
+    def __repr__(self) -> str:
+        return f"Consumer({self.member} of {self.group}, generation {self.generation}: {shown(self.assignment)})"

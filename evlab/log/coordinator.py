@@ -1,0 +1,177 @@
+"""The coordinator: the broker that keeps a cluster's groups and what they have committed.
+
+Committed offsets are records in a topic of their own, `__consumer_offsets`, compacted by group and partition. So they
+are as safe as other records, and whoever leads that partition is the coordinator: a new one reads the topic and goes
+on. Who is a member is known in memory alone; after a change of coordinator the members join again.
+
+A committed offset is the NEXT one to read.
+(Kafka: GroupMetadataManager. There the topic has 50 partitions, and each coordinates a share of the groups.)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+
+from evlab.env import Later
+from evlab.log.broker import Broker
+from evlab.log.group import Group, Heartbeat, JoinGroup, LeaveGroup
+from evlab.log.protocol import BrokerUnavailable, Produce, TopicPartition
+from evlab.log.records import Batch, decode_batches, encode_rows, read_marker
+
+__all__ = ["OFFSETS_TOPIC", "CommitOffsets", "Committed", "Coordinator", "GetCommitted"]
+
+OFFSETS_TOPIC = "__consumer_offsets"
+
+
+class CommitOffsets(NamedTuple):
+    """Answered with None when the offsets are as safe as acks=all makes a record."""
+
+    group: str
+    member: str
+    """Empty for one who is in no group and reads on its own account."""
+    generation: int
+    offsets: tuple[tuple[str, int, int], ...]
+    """(topic, partition, next offset to read)"""
+    producer_id: int = -1
+    producer_epoch: int = -1
+    """Of the transaction that they are a part of: they count when it is committed."""
+
+    def __str__(self) -> str:
+        return "commit " + ", ".join(f"{topic}-{number}@{offset}" for topic, number, offset in self.offsets)
+
+
+class GetCommitted(NamedTuple):
+    """Answered with a dict of (topic, partition) -> `Committed`, for those that have one."""
+
+    group: str
+
+    def __str__(self) -> str:
+        return f"committed by {self.group}"
+
+
+class Committed(NamedTuple):
+    """What a group has committed for a partition."""
+
+    offset: int
+    """The next one to read."""
+    time: float
+    """When, in seconds since 1970."""
+
+
+class Coordinator:
+    """The part of a broker that answers for groups, while it leads `__consumer_offsets`."""
+
+    def __init__(self, broker: Broker):
+        self.broker, self.env = broker, broker.env
+        self.groups: dict[str, Group] = {}
+        self.committed: dict[str, dict[TopicPartition, Committed]] = {}
+        self._pending: dict[int, list[tuple[str, TopicPartition, Committed]]] = {}  # by producer id
+        self._epoch = -1
+        broker.services |= {JoinGroup: self._join, Heartbeat: self._heartbeat, LeaveGroup: self._leave,
+                            CommitOffsets: self._commit, GetCommitted: self._get_committed}
+        broker.learners.append(self._learn)
+
+    def group(self, name: str) -> Group:
+        """The group of that name. Raises `BrokerUnavailable` if this broker does not coordinate."""
+        if not self.active:
+            raise BrokerUnavailable(f"{self.broker.name} does not coordinate groups", broker=self.broker.name,
+                                    next_step="ask the leader of __consumer_offsets")
+        if name not in self.groups:
+            self.groups[name] = Group(self.env, name, lambda: self.broker.metadata)
+        return self.groups[name]
+
+    @property
+    def active(self) -> bool:
+        replica = self.broker.replicas.get((OFFSETS_TOPIC, 0))
+        return replica is not None and replica.leads
+
+    def _learn(self) -> None:
+        """The metadata has changed: begin or end to coordinate, or share out partitions that are new."""
+        if not self.active:
+            self.groups, self._epoch = {}, -1
+            return
+        replica = self.broker.replicas[OFFSETS_TOPIC, 0]
+        if replica.epoch != self._epoch:
+            self._epoch = replica.epoch
+            self.groups, self.committed, self._pending = {}, {}, {}
+            self._load()
+        counts = {topic: len(info.partitions) for topic, info in self.broker.metadata.topics.items()}
+        for group in self.groups.values():
+            if group.counts != counts:
+                group.counts = counts
+                group.begin_rebalance()
+
+    # ------------------------------------------------------------------------------------------------- members
+
+    def _join(self, request: JoinGroup) -> Later:
+        group = self.group(request.group)
+        if not group.counts:
+            group.counts = {topic: len(info.partitions) for topic, info in self.broker.metadata.topics.items()}
+        return group.join(request)
+
+    def _heartbeat(self, request: Heartbeat) -> None:
+        self.group(request.group).heartbeat(request)
+
+    def _leave(self, request: LeaveGroup) -> None:
+        self.group(request.group).leave(request.member)
+
+    # ------------------------------------------------------------------------------------------------- offsets
+
+    def _commit(self, request: CommitOffsets) -> Later:
+        group = self.group(request.group)
+        if request.member or group.members:
+            group.check(request.member, request.generation)
+        time = self.env.epoch + self.env.now()
+        rows = [(round(time * 1000), msgspec.json.encode([request.group, topic, number]),
+                 msgspec.json.encode(Committed(offset, time)), ()) for topic, number, offset in request.offsets]
+        data = encode_rows(rows, producer_id=request.producer_id, producer_epoch=request.producer_epoch,
+                           transactional=request.producer_id >= 0)
+        appended = self.broker.replica(OFFSETS_TOPIC, 0).produce(Produce(OFFSETS_TOPIC, 0, data, -1, len(rows)))
+        answer = Later()
+
+        def safe(done: Later) -> None:
+            if done.error is None:
+                for batch in decode_batches(data):
+                    self._apply(batch)
+                answer.resolve()
+            else:
+                answer.fail(done.error)
+
+        appended.then(safe)
+        return answer
+
+    def _get_committed(self, request: GetCommitted) -> dict[TopicPartition, Committed]:
+        self.group(request.group)
+        return dict(self.committed.get(request.group, {}))
+
+    def _load(self) -> None:
+        partition = self.broker.replicas[OFFSETS_TOPIC, 0].partition
+        offset = partition.start
+        while data := partition.read(offset):
+            for batch in decode_batches(data):
+                self._apply(batch)
+                offset = batch.last_offset + 1
+
+    def _apply(self, batch: Batch) -> None:
+        """Take note of what a batch of the topic says."""
+        if batch.control:
+            self.transaction_ended(batch.producer_id, read_marker(batch.records[0]).type == "commit")
+            return
+        for record in batch.records:
+            group, topic, number = msgspec.json.decode(record.key)
+            if record.value is None:
+                self.committed.get(group, {}).pop((topic, number), None)
+                continue
+            committed = msgspec.json.decode(record.value, type=Committed)
+            if batch.transactional:
+                self._pending.setdefault(batch.producer_id, []).append((group, (topic, number), committed))
+            else:
+                self.committed.setdefault(group, {})[topic, number] = committed
+
+    def transaction_ended(self, producer_id: int, commit: bool) -> None:
+        """What was committed inside of a transaction counts now, or never."""
+        for group, partition, committed in self._pending.pop(producer_id, ()):
+            if commit:
+                self.committed.setdefault(group, {})[partition] = committed

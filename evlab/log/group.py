@@ -1,0 +1,303 @@
+"""Consumer groups: who reads which partition, and what happens when one joins, leaves or falls silent.
+
+The members of a group share the partitions of its topics: each partition has one owner. A broker, the coordinator,
+keeps the list of members. When the list changes it begins a rebalance: all members have to come back and join again,
+then each gets its share, and the number of the group's generation grows by one. Whoever speaks with an older number has
+missed that; what it says does not count (it is fenced).
+
+1. A partition has at most one owner in a generation, and only the owner's commits are taken.
+2. A member that is silent for its session timeout is out, and its partitions go to others. It may still be at work and
+   not know it: its next commit is refused, so its last records are processed twice (at least once), never skipped.
+3. A member with an `instance` (static membership) that comes back in time gets its partitions back, without a
+   rebalance.
+With cooperative-sticky a member keeps what it has while it joins, and gives back only what it must.
+In Kafka one of the members computes the shares (the group's leader); here the coordinator does, which saves a round
+(Kafka: GroupCoordinator, AbstractCoordinator, KIP-345, KIP-429).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from evlab.env import Env, Later, Timer
+from evlab.errors import EvlabError, InvalidUse
+from evlab.log.assignors import assign_range, assign_roundrobin, assign_sticky, cooperative_step
+from evlab.log.metadata import Metadata
+from evlab.log.protocol import TopicPartition
+
+__all__ = ["ASSIGNORS", "Fenced", "Group", "Heartbeat", "JoinGroup", "Joined", "LeaveGroup", "RebalanceInProgress",
+           "Step", "UnknownMember"]
+
+ASSIGNORS = ("range", "roundrobin", "cooperative-sticky")
+
+
+class UnknownMember(EvlabError):
+    """The group does not know this member (any more): UNKNOWN_MEMBER_ID. It has to join as a new one."""
+
+
+class Fenced(EvlabError):
+    """This member is of another generation, or another one has taken its place: ILLEGAL_GENERATION,
+    FENCED_INSTANCE_ID. Nothing of this call counts."""
+
+
+class RebalanceInProgress(EvlabError):
+    """The shares are being made anew: REBALANCE_IN_PROGRESS. Join again."""
+
+    retriable = True
+
+
+class JoinGroup(NamedTuple):
+    """Answered with `Joined`, once all members have joined or their time is over."""
+
+    group: str
+    member: str
+    topics: tuple[str, ...]
+    assignor: str
+    session: float
+    """Seconds of silence after which the member is out."""
+    rebalance: float
+    """Seconds that the others wait for it to join again."""
+    owned: tuple[TopicPartition, ...] = ()
+    instance: str | None = None
+
+    def __str__(self) -> str:
+        return f"join {self.group}"
+
+
+class Joined(NamedTuple):
+    """A member's share in this generation."""
+
+    generation: int
+    partitions: tuple[TopicPartition, ...]
+
+    def __str__(self) -> str:
+        return f"generation {self.generation}: {shown(self.partitions)}"
+
+
+class Heartbeat(NamedTuple):
+    """I am alive. Answered with None, or `RebalanceInProgress`, `UnknownMember`, `Fenced`."""
+
+    group: str
+    member: str
+    generation: int
+
+    def __str__(self) -> str:
+        return "alive"
+
+
+class LeaveGroup(NamedTuple):
+    """I stop. Answered with None."""
+
+    group: str
+    member: str
+
+    def __str__(self) -> str:
+        return f"leave {self.group}"
+
+
+class Step(NamedTuple):
+    """One thing that happened in a group, for the rebalance chart."""
+
+    time: float
+    generation: int
+    what: str
+    """joined, left, expired, replaced, rebalancing, assigned"""
+    member: str
+    partitions: tuple[TopicPartition, ...] = ()
+
+
+@dataclass
+class _Member:
+    join: JoinGroup
+    partitions: tuple[TopicPartition, ...] = ()
+    answer: Later | None = None
+    """Where it waits for its share."""
+    timer: Timer | None = None
+    """Ends its session."""
+
+
+@dataclass
+class Group:
+    """One group, as its coordinator knows it. `metadata` is a function that gives the topics of now."""
+
+    env: Env
+    name: str
+    metadata: Callable[[], Metadata]
+    generation: int = 0
+    members: dict[str, _Member] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    rebalancing: bool = False
+    counts: dict[str, int] = field(default_factory=dict)
+    """How many partitions each topic had when they were shared out."""
+    _timer: Timer | None = None
+
+    @property
+    def assignor(self) -> str:
+        return next((member.join.assignor for member in self.members.values()), "range")
+
+    def owner(self, partition: TopicPartition) -> str | None:
+        """Who owns a partition in this generation."""
+        return next((name for name, member in self.members.items() if partition in member.partitions), None)
+
+    # ------------------------------------------------------------------------------------------------- joining
+
+    def join(self, request: JoinGroup) -> Later:
+        """A member wants its share. Raises `InvalidUse` if its assignor is not the group's, and `Fenced`."""
+        if self.members and request.member not in self.members and request.assignor != self.assignor:
+            raise InvalidUse(f"{request.member} asks for {request.assignor}, and {self.name} shares by {self.assignor}",
+                             why="the members must agree", next_step=f'give assignor="{self.assignor}"')
+        back = self._comes_back(request)
+        if back is not None:
+            return back
+        known = self.members.get(request.member)
+        if known is None:
+            self._note("joined", request.member)
+        member = self.members.setdefault(request.member, _Member(request))
+        if not self.rebalancing and known is not None and self._settled(known, request):
+            return Later.of(Joined(self.generation, known.partitions))  # its first answer was lost
+        member.join, member.answer = request, Later()
+        self._alive(request.member)
+        if not self.rebalancing:
+            self._begin()
+        self._maybe_complete()
+        return member.answer
+
+    def _settled(self, member: _Member, request: JoinGroup) -> bool:
+        return member.join == request and member.answer is not None and member.answer.done
+
+    def _comes_back(self, request: JoinGroup) -> Later | None:
+        """A static member in a new life takes the place of the old one: same share, no rebalance."""
+        old = next((name for name, member in self.members.items() if request.instance is not None
+                    and member.join.instance == request.instance and name != request.member), None)
+        if old is None:
+            return None
+        member = self.members.pop(old)
+        self._stop(member)
+        if member.answer is not None and not member.answer.done:
+            member.answer.fail(self._fenced(old, f"{request.instance} has come back as {request.member}"))
+        self._note("replaced", request.member, member.partitions)
+        same = member.join.topics == request.topics and not self.rebalancing
+        self.members[request.member] = _Member(request, member.partitions)
+        self._alive(request.member)
+        if not same:
+            return None
+        answer = Later.of(Joined(self.generation, member.partitions))
+        self.members[request.member].answer = answer
+        return answer
+
+    def heartbeat(self, request: Heartbeat) -> None:
+        """Keep a member's session alive. Raises what the member has to know."""
+        self.check(request.member, request.generation)
+        self._alive(request.member)
+        if self.rebalancing:
+            raise RebalanceInProgress(f"{self.name} is being shared out anew", next_step="join again")
+
+    def leave(self, member: str) -> None:
+        """A member stops; its partitions go to the others at once."""
+        if member in self.members:
+            self._remove(member, "left")
+
+    def check(self, name: str, generation: int) -> None:
+        """Raise `UnknownMember` or `Fenced` unless this is a member of this generation."""
+        member = self.members.get(name)
+        if member is None:
+            raise UnknownMember(f"{self.name} has no member {name}", member=name,
+                                why="its session ended, or it has left", next_step="join again, as a new member")
+        if generation != self.generation:
+            raise self._fenced(name, f"it is of generation {generation}, and {self.name} is at {self.generation}")
+
+    def _fenced(self, member: str, why: str) -> Fenced:
+        return Fenced(f"{member} no longer speaks for its partitions", why=why, member=member,
+                      next_step="join again; what was not committed is processed again, by whoever owns it now")
+
+    # --------------------------------------------------------------------------------------------- rebalancing
+
+    def begin_rebalance(self) -> None:
+        """Something has changed that the shares depend on, such as the number of partitions."""
+        if self.members and not self.rebalancing:
+            self._begin()
+
+    def _begin(self) -> None:
+        self.rebalancing = True
+        self._note("rebalancing", "")
+        patience = max(member.join.rebalance for member in self.members.values())
+        self._timer = self.env.after(patience, self._time_is_over)
+
+    def _time_is_over(self) -> None:
+        """Who has not joined again by now is out."""
+        for name, member in list(self.members.items()):
+            if member.answer is None or member.answer.done:
+                self._stop(self.members.pop(name))
+                self._note("expired", name, member.partitions)
+        self._complete()
+
+    def _maybe_complete(self) -> None:
+        if self.rebalancing and all(m.answer is not None and not m.answer.done for m in self.members.values()):
+            self._complete()
+
+    def _complete(self) -> None:
+        """All have joined: the next generation begins, and each gets its share."""
+        self.rebalancing = False
+        self._timer.cancel()
+        if not self.members:
+            return
+        self.generation += 1
+        shares = self._shares()
+        waiting = []
+        for name, member in self.members.items():
+            member.partitions = tuple(shares[name])
+            self._note("assigned", name, member.partitions)
+            waiting.append((member.answer, Joined(self.generation, member.partitions)))
+        for answer, joined in waiting:
+            answer.resolve(joined)
+
+    def _shares(self) -> dict[str, list[TopicPartition]]:
+        topics = self.metadata().topics
+        counts = {topic: len(info.partitions) for topic, info in topics.items()}
+        wishes = {name: list(member.join.topics) for name, member in self.members.items()}
+        if self.assignor == "range":
+            return assign_range(counts, wishes)
+        if self.assignor == "roundrobin":
+            return assign_roundrobin(counts, wishes)
+        owned = {name: list(member.join.owned) for name, member in self.members.items()}
+        return cooperative_step(owned, assign_sticky(counts, wishes, owned))
+
+    # ------------------------------------------------------------------------------------------------ sessions
+
+    def _alive(self, name: str) -> None:
+        member = self.members[name]
+        self._stop(member)
+        member.timer = self.env.after(member.join.session, lambda: self._session_ended(name))
+
+    def _session_ended(self, name: str) -> None:
+        member = self.members.get(name)
+        if member is None:
+            return
+        if member.answer is not None and not member.answer.done:
+            self._alive(name)  # it waits for us, not we for it
+        else:
+            self._remove(name, "expired")
+
+    def _remove(self, name: str, what: str) -> None:
+        member = self.members.pop(name)
+        self._stop(member)
+        self._note(what, name, member.partitions)
+        if member.answer is not None and not member.answer.done:
+            member.answer.fail(UnknownMember(f"{name} has left {self.name}", next_step="join again"))
+        if self.members and not self.rebalancing:
+            self._begin()
+        self._maybe_complete()
+
+    def _stop(self, member: _Member) -> None:
+        if member.timer is not None:
+            member.timer.cancel()
+
+    def _note(self, what: str, member: str, partitions: tuple[TopicPartition, ...] = ()) -> None:
+        self.steps.append(Step(self.env.now(), self.generation, what, member, partitions))
+
+
+def shown(partitions: tuple[TopicPartition, ...]) -> str:
+    """Partitions in a few words: orders-0 orders-3."""
+    return " ".join(f"{topic}-{number}" for topic, number in partitions) or "nothing"

@@ -1,0 +1,206 @@
+"""The log: a small cluster of brokers in this process, and what one asks of it as a whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from itertools import count
+from typing import Any
+
+from evlab.env import Env, Real
+from evlab.errors import InvalidUse
+from evlab.log.broker import MAX_LAG, Broker
+from evlab.log.client import Client
+from evlab.log.controller import PORT as CONTROLLER_PORT
+from evlab.log.controller import AddPartitions, Controller, CreateTopic
+from evlab.log.coordinator import OFFSETS_TOPIC, Coordinator
+from evlab.log.fetcher import TRUNCATIONS
+from evlab.log.group import Group, Step
+from evlab.log.lag import LagRow, Points, describe, lag_frame, lag_of, time_lag
+from evlab.log.metadata import Metadata
+from evlab.log.protocol import TopicPartition
+from evlab.log.replica import Replica
+from evlab.log.topics import TopicConfig, UnknownTopic
+
+__all__ = ["Log"]
+
+
+class Log:
+    """A partitioned log on `brokers` brokers, in the folder `path`, or in a World (`env`) on the disks of its nodes.
+
+    The brokers are the nodes broker-0, broker-1, ...; with more than one, the controller is a node of its own. What you
+    call here, outside of every node, looks at the brokers directly; producers and consumers talk to them, and in a
+    World that takes time and suffers faults: `Producer(log.client("order-service"))` stands on that node.
+    max_lag: seconds until a slow follower is no longer in sync. truncation: "epoch", or "high watermark" as before
+    KIP-101.
+    Raises `CorruptBatch` for a damaged file, and `InUse` for a folder that another process writes to.
+    """
+
+    def __init__(self, path: str | os.PathLike = "", env: Env | None = None, brokers: int = 1, *,
+                 max_lag: float = MAX_LAG, truncation: str = "epoch"):
+        if type(brokers) is not int or brokers < 1:
+            raise InvalidUse(f"brokers={brokers!r:.20} is no number to count with", next_step="give 1 or more")
+        if truncation not in TRUNCATIONS:
+            raise InvalidUse(f"truncation={truncation!r:.40} is not known", next_step='give "epoch"')
+        if env is None and not os.fspath(path):
+            raise InvalidUse("a log needs a folder", why="it keeps its records in files",
+                             next_step='write Log("some/folder"), or Log(env=world)')
+        self.env, self.path = env or Real(path), os.fspath(path)
+        self._folder = "" if env is None else self.path
+        self.names = tuple(f"broker-{number}" for number in range(brokers))
+        self.controller_node = self.names[0] if brokers == 1 else "controller"
+        self.max_lag, self.truncation = max_lag, truncation
+        self.brokers: dict[str, Broker] = {}
+        """Broker name -> the broker in its present life."""
+        self._coordinators: dict[str, Coordinator] = {}
+        self._numbers = count(1)
+        self._points: dict[TopicPartition, Points] = {}
+        if brokers > 1:
+            self.env.boot(self.controller_node, self._boot_controller)
+        for name in self.names:
+            self.env.boot(name, lambda name=name: self._boot_broker(name))
+        if OFFSETS_TOPIC not in self.metadata.topics:
+            self._make_topic(OFFSETS_TOPIC, 1, TopicConfig(cleanup="compact", replication=min(3, brokers)))
+
+    def _boot_controller(self) -> None:
+        self.controller = Controller(self.env, self.controller_node, self._files(self.controller_node), self.names)
+
+    def _boot_broker(self, name: str) -> Generator:
+        if name == self.controller_node:
+            self._boot_controller()
+        broker = self.brokers[name] = Broker(self.env, name, self._files(name), self.controller_node,
+                                             max_lag=self.max_lag, truncation=self.truncation)
+        self._coordinators[name] = Coordinator(broker)
+        return broker.start()
+
+    def _files(self, node: str):
+        files = self.env.files(node)
+        return files.folder(self._folder) if self._folder else files
+
+    # -------------------------------------------------------------------------------------------------- topics
+
+    @property
+    def metadata(self) -> Metadata:
+        """What the controller has decided: topics, leaders, replicas in sync."""
+        return self.controller.metadata
+
+    def create_topic(self, name: str, partitions: int = 1, **config: Any) -> None:
+        """Make a topic. config: the fields of `TopicConfig`, such as replication=3, cleanup="compact".
+
+        Raises `TopicExists`, and `InvalidUse` for a name, a number or a setting that cannot be.
+        """
+        try:
+            settings = TopicConfig(**config)
+        except TypeError as error:
+            raise InvalidUse(f"a topic has no such setting: {error}", next_step="see TopicConfig") from error
+        self._make_topic(name, partitions, settings)
+
+    def _make_topic(self, name: str, partitions: int, config: TopicConfig) -> None:
+        self._decide(CreateTopic(name, partitions, config))
+
+    def add_partitions(self, topic: str, partitions: int) -> None:
+        """Let a topic have so many partitions, more than now. Keys move: see notebook 10."""
+        self._decide(AddPartitions(topic, partitions))
+
+    def _decide(self, message: Any) -> None:
+        answer = self.env.ask(self.controller_node, message, CONTROLLER_PORT)
+        if answer.done:
+            answer.value  # noqa: B018 - raises what went wrong
+
+    def topics(self) -> list[str]:
+        """The names of the topics, without the log's own."""
+        return sorted(name for name in self.metadata.topics if not name.startswith("__"))
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic has. Raises `UnknownTopic`."""
+        info = self.metadata.topics.get(topic)
+        if info is None:
+            raise UnknownTopic(f"there is no topic {topic}", topic=topic,
+                               next_step=f"create it, or use one of {', '.join(self.topics()) or 'none so far'}")
+        return len(info.partitions)
+
+    def replica(self, topic: str, partition: int, broker: str | None = None) -> Replica:
+        """The copy of a partition on a broker, by default on its leader, to look at. Raises `UnknownTopic`."""
+        info = self.metadata.partition(topic, partition)
+        name = broker or (info and info.leader) or (info and info.isr[0])
+        if info is None or name not in self.brokers or (topic, partition) not in self.brokers[name].replicas:
+            raise UnknownTopic(f"there is no {topic}-{partition}" + (f" on {broker}" if broker else ""), topic=topic,
+                               partition=partition, next_step="look at log.metadata")
+        return self.brokers[name].replicas[topic, partition]
+
+    def client(self, node: str = "") -> Client:
+        """A place to produce and consume from; on `node` of a World, it reaches the brokers over the network."""
+        return Client(self.env, self.names, node, self._numbers)
+
+    # --------------------------------------------------------------------------------------------------- groups
+
+    def group(self, name: str) -> Group:
+        """A consumer group, as its coordinator knows it."""
+        return self._coordinator().group(name)
+
+    def rebalances(self, group: str) -> list[Step]:
+        """What has happened in a group, oldest first."""
+        return list(self.group(group).steps)
+
+    def _coordinator(self) -> Coordinator:
+        return self._coordinators[self.replica(OFFSETS_TOPIC, 0).me]
+
+    def lag(self, group: str) -> list[LagRow]:
+        """How far a group is behind in each partition that it owns or has committed: committed, end, lag, time lag.
+
+        The end is the high watermark. Each call notes the ends of now: the time lag, in seconds, is told from those.
+        """
+        coordinator, now = self._coordinator(), self.env.now()
+        committed = coordinator.committed.get(group, {})
+        members = coordinator.groups.get(group)
+        owners = {} if members is None else {
+            key: name for name, member in members.members.items() for key in member.partitions}
+        rows = []
+        for topic, number in sorted({*committed, *owners}):
+            replica = self.replica(topic, number)
+            points = self._points.setdefault((topic, number), Points())
+            points.add(replica.high_watermark, now)
+            at = committed[topic, number].offset if (topic, number) in committed else None
+            rows.append(LagRow(topic, number, at, replica.high_watermark,
+                               None if at is None else lag_of(at, replica.high_watermark, replica.partition.start),
+                               time_lag(points, at, now),
+                               owners.get((topic, number))))
+        return rows
+
+    def lag_frame(self, group: str):
+        """The same as a pandas DataFrame, a row for each partition."""
+        return lag_frame(self.lag(group))
+
+    def describe(self, group: str) -> str:
+        """The table that `kafka-consumer-groups --describe` prints."""
+        return describe(group, self.lag(group))
+
+    # --------------------------------------------------------------------------------------------- housekeeping
+
+    def expire(self) -> list[str]:
+        """Delete what retention allows to delete, on all brokers; the names of the files."""
+        return [f"{name}/{file}" for name, broker in self.brokers.items() for file in broker.expire()]
+
+    def compact(self, *, force: bool = False) -> dict[TopicPartition, Any]:
+        """Compact where it is due (`force`: wherever something is closed), on all brokers; what the leaders did."""
+        done = {}
+        for name, broker in self.brokers.items():
+            for key, result in broker.compact(force=force).items():
+                if self.metadata.partition(*key).leader == name:
+                    done[key] = result
+        return done
+
+    def close(self) -> None:
+        """Close all brokers in good order."""
+        for broker in self.brokers.values():
+            broker.close()
+
+    def __enter__(self) -> Log:
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        brokers = f"{len(self.names)} broker{'s' * (len(self.names) > 1)}"
+        return f"Log({brokers}, topics: {', '.join(self.topics()) or 'none'})"

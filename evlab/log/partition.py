@@ -1,0 +1,340 @@
+"""A partition: an ordered list of records that is only added to, kept as a row of segments in one folder.
+
+Every record has an offset, its number: 0, 1, 2, ... Readers say from which offset they want to read, and nothing is
+removed by reading. This is one copy of a partition on one disk; what leaders, followers and acks add to it is in
+evlab.log.replication.
+
+What it promises:
+1. With flush="ack", `append` returns when its batches are on the disk, all of them. If it raises, nothing is acked.
+2. Offsets rise by one, without holes, but for what compaction removed. Batches get theirs here, in one place.
+3. After a crash, what was never finished is cut off, and damage is named (`CorruptBatch`): see evlab.log.recovery.
+4. After a failed write or fsync the partition takes nothing more (`PartitionFailed`): what the disk has is unknown, and
+   an fsync that is tried again may lie. Open it again; that looks at what is there.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import suppress
+from zlib import crc32
+
+import msgspec
+
+from evlab.errors import EvlabError, InvalidUse
+from evlab.files import Files
+from evlab.log.epochs import EPOCH_FILE, Epochs
+from evlab.log.producers import ProducerState
+from evlab.log.records import Header, check_batch, decode_batches, read_header, read_marker, stamp
+from evlab.log.recovery import recover
+from evlab.log.segment import Segment
+from evlab.log.topics import TopicConfig
+
+__all__ = ["BatchTooLarge", "OffsetOutOfRange", "Partition", "PartitionFailed"]
+
+SNAPSHOT = ".producers"
+"""The ending of the file that keeps the state of the producers, named by the offset that it goes up to."""
+
+
+class OffsetOutOfRange(EvlabError):
+    """The offset is not in the log, or no longer: OFFSET_OUT_OF_RANGE. `offset`, `start`, `end`."""
+
+
+class BatchTooLarge(EvlabError):
+    """A batch has more bytes than the topic takes: MESSAGE_TOO_LARGE. `size`, `limit`."""
+
+
+class PartitionFailed(EvlabError):
+    """The disk failed under this partition, and nothing more is written to it in this life."""
+
+
+class Partition:
+    """One copy of the partition `number` of `topic`, in the folder `files`.
+
+    clean: whether it was closed in good order; if not, the newest segment is checked batch by batch.
+    `start` is the first offset that it still has, `end` the next one that it will give (Kafka: logStartOffset and
+    logEndOffset). `syncs` counts fsyncs, `cut` the bytes that recovery cut off.
+    Raises `CorruptBatch` for damage.
+    """
+
+    def __init__(self, files: Files, topic: str, number: int, config: TopicConfig | None = None, *,
+                 clean: bool = False):
+        self.files, self.topic, self.number = files, topic, number
+        self.config = config or TopicConfig()
+        self.syncs = self.cut = 0
+        self._failed: Exception | None = None
+        self._open(clean)
+
+    @property
+    def name(self) -> str:
+        return f"{self.topic}-{self.number}"
+
+    # ------------------------------------------------------------------------------------------------- writing
+
+    def append(self, data: bytes, epoch: int = 0) -> int:
+        """Add batches as their leader: give them offsets and the leader's epoch. Returns the first offset.
+
+        Raises `CorruptBatch` for what is no whole batch, `BatchTooLarge`, `InvalidUse` for a record without a key in a
+        compacted topic, and `PartitionFailed`.
+        """
+        self._ready()
+        batches, headers, offset = [], [], self.end
+        for start, header in self._checked(data):
+            batch = stamp(data[start:start + header.size], offset, epoch)
+            batches.append(batch)
+            headers.append(header._replace(base_offset=offset, leader_epoch=epoch))
+            offset += header.last_offset_delta + 1
+        first = self.end
+        self._write(b"".join(batches), headers)
+        return first
+
+    def append_copy(self, data: bytes) -> None:
+        """Add batches as their leader wrote them, with its offsets and epochs; for followers."""
+        self._ready()
+        expected, headers = self.end, []
+        for _, header in self._checked(data):
+            if header.base_offset < expected:
+                raise InvalidUse(f"a copy of offset {header.base_offset} comes after {expected - 1}",
+                                 next_step="fetch from the end of this log")
+            expected = header.next_offset
+            headers.append(header)
+        self._write(data, headers)
+
+    def _checked(self, data: bytes) -> Iterator[tuple[int, Header]]:
+        at = 0
+        if not data:
+            raise InvalidUse("there are no batches to append", next_step="leave the call out")
+        while at < len(data):
+            header = read_header(data, at)
+            if header.size > self.config.max_batch_bytes:
+                raise BatchTooLarge(f"a batch of {header.size:,} bytes for {self.name}", size=header.size,
+                                    limit=self.config.max_batch_bytes,
+                                    why=f"the topic takes {self.config.max_batch_bytes:,} at most",
+                                    next_step="send smaller batches, or store the data elsewhere and send its address")
+            check_batch(data, at, header)
+            if self.config.cleanup == "compact" and not header.control:
+                batch = next(decode_batches(data[at:at + header.size]))
+                if any(record.key is None for record in batch.records):
+                    raise InvalidUse(f"a record without a key for {self.name}", why="it keeps the last record of each "
+                                     "key, so a record without one could never be removed", next_step="give a key")
+            yield at, header
+            at += header.size
+
+    def _write(self, data: bytes, headers: list[Header]) -> None:
+        """All of it into one segment, a new one if it does not fit, then the fsync that makes it safe to ack."""
+        try:
+            if self._is_full(len(data), headers[0]):
+                self.roll()
+            self.active.append(data, headers)
+            if self.config.flush == "ack":
+                self.sync()
+        except OSError as error:
+            self._failed = error
+            raise self._failure() from error
+        at, new_epoch = 0, False
+        for header in headers:
+            commit = _is_commit(data[at:at + header.size]) if header.control else None
+            self.producers.add(header, commit)
+            new_epoch = self.epochs.add(header.leader_epoch, header.base_offset) or new_epoch
+            at += header.size
+        if new_epoch:
+            self.epochs.save(self.files)
+
+    def _is_full(self, more: int, header: Header) -> bool:
+        active, config = self.active, self.config
+        if not active.size:
+            return False
+        too_old = header.max_timestamp - (active.first or 0) > config.segment_ms
+        return active.size > config.segment_bytes - more or too_old
+
+    def sync(self) -> None:
+        """fsync the newest segment; those before it were synced when they were full."""
+        self.active.sync()
+        self.syncs += 1
+
+    def roll(self) -> None:
+        """Begin a new segment. What came before is synced, so that a crash can only tear the newest."""
+        self.active.seal()
+        self._save_producers()
+        self.segments.append(self._segment(self.end))
+
+    def truncate(self, offset: int) -> None:
+        """Cut off all from `offset` on: a follower whose log parts from its leader's there."""
+        self._ready()
+        while len(self.segments) > 1 and self.active.base_offset >= offset:
+            self.segments.pop().remove()
+        self.active.truncate(self.active.position_of(offset))
+        self.epochs.cut_from(self.end)
+        self._after_cut()
+
+    def restart_at(self, offset: int) -> None:
+        """Throw all away and go on at `offset`: a follower that was away for longer than its leader keeps records."""
+        self._ready()
+        while self.segments:
+            self.segments.pop().remove()
+        self.segments = [self._segment(offset)]
+        self.epochs = Epochs()
+        self._after_cut()
+
+    def drop_oldest(self) -> None:
+        """Delete the oldest segment, which must not be the only one."""
+        self.segments.pop(0).remove()
+        self.epochs.cut_before(self.start)
+        self.epochs.save(self.files)
+        self.producers.forget_before(self.start)
+
+    def _after_cut(self) -> None:
+        for name in self.files.list():
+            if name.endswith(SNAPSHOT) and int(name[:20]) > self.end:
+                self.files.remove(name)
+        self.epochs.save(self.files)
+        self._remember(self.end)
+
+    def _ready(self) -> None:
+        if self._failed is not None:
+            raise self._failure()
+
+    def _failure(self) -> PartitionFailed:
+        return PartitionFailed(f"{self.name} takes no more records", why=f"the disk failed: {self._failed}",
+                               next_step="free some space or replace the disk, and open the log again")
+
+    # ------------------------------------------------------------------------------------------------- reading
+
+    @property
+    def active(self) -> Segment:
+        """The newest segment, the one that grows."""
+        return self.segments[-1]
+
+    @property
+    def start(self) -> int:
+        return self.segments[0].base_offset
+
+    @property
+    def end(self) -> int:
+        return self.active.next_offset
+
+    @property
+    def size(self) -> int:
+        """Bytes of all segments."""
+        return sum(segment.size for segment in self.segments)
+
+    def read(self, offset: int, max_bytes: int = 1 << 20, end: int | None = None) -> bytes:
+        """Whole batches from the one that holds `offset` on, of one segment: about `max_bytes`, at least one batch.
+
+        The first batch may begin before `offset`: a reader skips what it did not ask for. end: nothing that reaches
+        this offset. At the end of the log the answer is empty. Raises `OffsetOutOfRange`.
+        """
+        if not self.start <= offset <= self.end:
+            raise OffsetOutOfRange(f"{self.name} has no offset {offset}", offset=offset, start=self.start, end=self.end,
+                                   why=f"it has {self.start} to {self.end - 1}" if self.end > self.start else
+                                   f"it is empty, and its next one is {self.end}",
+                                   next_step="begin at the earliest or the latest offset")
+        at = bisect_right(self.segments, offset, key=lambda segment: segment.base_offset) - 1
+        for segment in self.segments[max(at, 0):]:  # compaction may have emptied the end of one
+            data = segment.read(offset, max_bytes, end)
+            if data:
+                return data
+            if end is not None and segment.next_offset >= end:
+                break
+        return b""
+
+    def offset_of(self, timestamp: int) -> int | None:
+        """The first offset of a batch with a timestamp of at least this many ms; None if there is none."""
+        for segment in self.segments:
+            if (offset := segment.offset_of(timestamp)) is not None:
+                return max(offset, self.start)
+        return None
+
+    # ------------------------------------------------------------------------------------------------- opening
+
+    def _segment(self, base_offset: int) -> Segment:
+        return Segment(self.files, base_offset, index_interval=self.config.index_interval)
+
+    def _open(self, clean: bool) -> None:
+        for name in self.files.list():
+            if name.endswith((".deleted", ".cleaned", ".tmp")):
+                self.files.remove(name)  # what was being thrown away or made when the process died
+        bases = sorted(int(name[:-4]) for name in self.files.list() if name.endswith(".log"))
+        self.segments = [self._segment(base) for base in bases or [0]]
+        for segment in self.segments[:-1]:
+            segment.load()
+        self._drop_replaced()
+        if clean:
+            self.active.load()
+        else:
+            self.cut = recover(self.active)
+        for name in self.files.list():
+            if name.endswith(SNAPSHOT) and int(name[:20]) > self.end:
+                self.files.remove(name)  # of a log that was longer
+        self._load_epochs()
+        self._remember(self.end)
+
+    def _drop_replaced(self) -> None:
+        """Remove segments whose records a compaction had put into the one before, when the process died."""
+        kept = self.segments[:1]
+        for segment in self.segments[1:]:
+            if segment.base_offset < kept[-1].next_offset:
+                segment.remove()
+            else:
+                kept.append(segment)
+        self.segments = kept
+
+    def _load_epochs(self) -> None:
+        lines = self.files.open(EPOCH_FILE).read().decode("ascii", "replace").split("\n")[2:-1]
+        try:
+            self.epochs = Epochs([(int(epoch), int(offset)) for epoch, offset in map(str.split, lines)])
+        except ValueError:
+            self.epochs = Epochs()
+        self.epochs.cut_from(self.end)
+        for segment in self.segments:
+            if segment.next_offset > (self.epochs.entries[-1][1] if self.epochs.entries else -1):
+                for _, header in segment.headers():
+                    if header.leader_epoch > self.epochs.newest:
+                        self.epochs.add(header.leader_epoch, header.base_offset)
+
+    def _remember(self, newest: int) -> None:
+        """Make the state of the producers: from the newest snapshot that fits, and the batches after it."""
+        self.producers = ProducerState(self.segments[0].base_offset)
+        for name in sorted(self.files.list(), reverse=True):
+            if name.endswith(SNAPSHOT) and int(name[:20]) <= newest:
+                checksum, _, text = self.files.open(name).read().partition(b"\n")
+                with suppress(msgspec.MsgspecError, ValueError):
+                    if int(checksum) == crc32(text):
+                        self.producers = ProducerState.from_json(text)
+                        break
+        for segment in self.segments:
+            if segment.next_offset > self.producers.next_offset:
+                for placed in segment.near(self.producers.next_offset):
+                    header = placed.header
+                    if header.base_offset >= self.producers.next_offset:
+                        commit = _is_commit(segment.batch_at(placed)) if header.control else None
+                        self.producers.add(header, commit)
+
+    def _save_producers(self) -> None:
+        name = f"{self.end:020d}{SNAPSHOT}"
+        text = self.producers.to_json()
+        file = self.files.open(name + ".tmp")
+        file.append(b"%d\n%s" % (crc32(text), text))
+        file.sync()
+        file.close()
+        self.files.rename(name + ".tmp", name)
+        for old in [name for name in self.files.list() if name.endswith(SNAPSHOT)][:-2]:
+            self.files.remove(old)
+
+    def close(self) -> None:
+        """Sync all and let go of the files."""
+        if self._failed is None:
+            self.active.seal()
+            self._save_producers()
+        for segment in self.segments:
+            segment.close()
+
+    def __repr__(self) -> str:
+        return f"Partition({self.name}, offsets {self.start} to {self.end}, {self.size:,} bytes)"
+
+
+
+
+def _is_commit(data: bytes) -> bool:
+    """Does the marker in this batch say that its transaction was committed?"""
+    return read_marker(next(decode_batches(data)).records[0]).type == "commit"

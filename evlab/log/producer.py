@@ -1,0 +1,385 @@
+"""The producer: gathers records into batches, one batch at a time for each partition, and sends them to its leader.
+
+A record goes to the partition that its key says, so records of one key keep their order. A batch is sent when it is
+full, when `linger` seconds have passed, or at `flush`. If no answer comes, nobody knows whether the leader has it; the
+producer sends the same batch again, and the next one waits, so the order stays.
+
+1. With idempotent=True the leader recognises a batch that comes twice: no duplicate, whatever is lost on the way.
+2. With idempotent=False the second one is appended again.
+3. What `acks` promises: 0, nothing; 1, the leader has it; "all", every replica in sync has it.
+(Kafka: RecordAccumulator, Sender. Kafka keeps up to five batches of a partition under way; here it is one.)
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from evlab.env import Later, Timer, check_delay
+from evlab.errors import EvlabError, InvalidUse, Timeout
+from evlab.event import Event
+from evlab.log.client import BACKOFF, REQUEST_TIMEOUT, goes_away, unknown
+from evlab.log.controller import NewProducerId
+from evlab.log.partitioner import Partitioner
+from evlab.log.protocol import Produce, TopicPartition
+from evlab.log.records import encode_rows
+
+if TYPE_CHECKING:
+    from evlab.log.log import Log
+
+__all__ = ["Producer", "RecordMetadata", "Sent"]
+
+ACKS = {0: 0, 1: 1, "all": -1, -1: -1}
+PATIENCE = 120.0
+"""Seconds after which a batch that nobody acked has failed (Kafka: delivery.timeout.ms)."""
+
+
+class RecordMetadata(NamedTuple):
+    """Where a record is."""
+
+    topic: str
+    partition: int
+    offset: int
+    """-1 with acks=0: nobody said."""
+
+
+class Sent(Later):
+    """The outcome of one `send`: a Later whose value is a `RecordMetadata`. It settles when its batch does."""
+
+    __slots__ = ("_batch", "_index")
+
+    def __init__(self, batch: _Batch, index: int):
+        self._batch, self._index = batch, index
+
+    @property
+    def done(self) -> bool:
+        return self._batch.acked._settled
+
+    @property
+    def error(self) -> BaseException | None:
+        return self._batch.acked._error
+
+    @property
+    def value(self) -> RecordMetadata:
+        first = self._batch.acked.value
+        return RecordMetadata(*self._batch.key, first if first < 0 else first + self._index)
+
+    def then(self, call: Callable[[Later], None]) -> Sent:
+        self._batch.acked.then(lambda _: call(self))
+        return self
+
+    # What drives a process reads these two.
+    @property
+    def _value(self) -> RecordMetadata | None:
+        return None if self.error is not None else self.value
+
+    @property
+    def _error(self) -> BaseException | None:
+        return self.error
+
+    def __repr__(self) -> str:
+        return f"Sent({self.value})" if self.done and self.error is None else f"Sent({self._batch.acked})"
+
+
+class _Batch:
+    """Records for one partition that travel together."""
+
+    __slots__ = ("acked", "born", "data", "key", "rows", "size")
+
+    def __init__(self, key: TopicPartition, born: float):
+        self.key, self.born = key, born
+        self.rows: list[tuple] = []
+        self.size = 0
+        self.acked, self.data = Later(), b""
+
+
+class _Lane:
+    """The way to one partition: one batch that fills, those that wait, and whether one is under way."""
+
+    __slots__ = ("busy", "filling", "sequence", "timer", "waiting")
+
+    def __init__(self):
+        self.filling: _Batch | None = None
+        self.waiting: deque[_Batch] = deque()
+        self.busy, self.sequence = False, 0
+        self.timer: Timer | None = None
+
+
+class Producer:
+    """Sends records to the topics of `log` (a `Log`, or `log.client("order-service")` for one that stands elsewhere).
+
+    partitioner: a function of (key, number of partitions); murmur2 of the key by default, as Kafka's Java client.
+    acks: 0, 1 or "all". idempotent: see above; needs acks="all".
+    batch_records, batch_bytes: a batch is full at whichever comes first. linger: seconds that a batch waits to fill.
+    request_batches: full batches of a partition that travel in one request, and are synced by one fsync.
+    codec: "none", "gzip" or "zstd".
+    """
+
+    def __init__(self, log: Log, *, partitioner: Callable[[bytes | None, int], int] | None = None,
+                 acks: int | str = "all", idempotent: bool = True, batch_records: int = 500,
+                 batch_bytes: int = 1_000_000, linger: float = 0.0, request_batches: int = 1, codec: str = "none",
+                 patience: float = PATIENCE):
+        self.client = log.client() if hasattr(log, "client") else log
+        self.env = self.client.env
+        if acks not in ACKS or isinstance(acks, bool):
+            raise InvalidUse(f"acks={acks!r:.20} is no promise", next_step='give 0, 1 or "all"')
+        self.acks, self.idempotent = ACKS[acks], idempotent and ACKS[acks] == -1
+        for name, value in (("batch_records", batch_records), ("batch_bytes", batch_bytes),
+                            ("request_batches", request_batches)):
+            if type(value) is not int or value < 1:
+                raise InvalidUse(f"{name}={value!r:.40} is no number to count with", next_step="give 1 or more")
+        self.batch_records, self.batch_bytes, self.request_batches = batch_records, batch_bytes, request_batches
+        self.linger, self.codec, self.patience = check_delay(linger), codec, patience
+        self.partitioner = partitioner or Partitioner(self.env.random("partitioner"))
+        self.producer_id, self.producer_epoch = -1, -1
+        self.transactional = False
+        self.sent = 0
+        """Requests that were sent, repeated ones too."""
+        self._lanes: dict[TopicPartition, _Lane] = {}
+        self._counts: dict[str, int] = {}
+        self._homeless: list[tuple] = []  # records whose topic is not known yet
+        self._asking: Later | None = None
+        self._failure: EvlabError | None = None
+
+    # ------------------------------------------------------------------------------------------------- sending
+
+    def send(self, topic: str, value: bytes | Event | None, *, key: bytes | str | None = None,
+             headers: Iterable[tuple[str, bytes | None]] = (), timestamp: int | None = None,
+             partition: int | None = None) -> Sent | Later:
+        """Hand over one record. The Later is done when the record is acked; its value says where it is.
+
+        value: bytes, None (a tombstone), or an `Event`, which brings its own key and time. timestamp: ms since 1970.
+        Fails with `BatchTooLarge`, `UnknownTopic`, or `Timeout` if nobody answered: then the outcome is unknown.
+        """
+        if value is not None and type(value) is not bytes:
+            value, key, timestamp = _of_event(value, key, timestamp)
+        if type(key) is str:
+            key = key.encode()
+        if timestamp is None:
+            timestamp = int((self.env.epoch + self.env.now()) * 1000)
+        count = self._counts.get(topic) or self._count(topic)
+        row = (timestamp, key, value, tuple(headers) if headers else ())
+        if not count:
+            later = Later()
+            self._homeless.append((topic, row, partition, later))
+            return later
+        if partition is None:
+            partition = self.partitioner(key, count)
+        return self._put(topic, partition, row)
+
+    def _put(self, topic: str, partition: int, row: tuple) -> Sent:
+        lane = self._lanes.get((topic, partition))
+        if lane is None:
+            lane = self._lane(topic, partition)
+        batch = lane.filling
+        size = 24 + len(row[1] or b"") + len(row[2] or b"")
+        if batch is None or batch.size + size > self.batch_bytes:
+            batch = self._begin(lane, (topic, partition))
+        rows = batch.rows
+        rows.append(row)
+        batch.size += size
+        sent = Sent(batch, len(rows) - 1)
+        if len(rows) >= self.batch_records:
+            self._close_batch(lane)
+            if len(lane.waiting) >= self.request_batches or not self.linger:
+                self._ship(lane)
+        elif not self.linger and not lane.busy and self.batch_records == 1:
+            self._ship(lane)
+        return sent
+
+    def _lane(self, topic: str, partition: int) -> _Lane:
+        if type(partition) is not int or not 0 <= partition < self.client.partitions(topic):
+            raise InvalidUse(f"{topic} has no partition {partition!r:.20}",
+                             next_step=f"give 0 to {self.client.partitions(topic) - 1}")
+        return self._lanes.setdefault((topic, partition), _Lane())
+
+    def _begin(self, lane: _Lane, key: TopicPartition) -> _Batch:
+        if lane.filling is not None:
+            self._close_batch(lane)
+            self._ship(lane)
+        lane.filling = _Batch(key, self.env.now())
+        lane.timer = self.env.after(self.linger, lambda: self._flush_lane(lane))
+        return lane.filling
+
+    def _close_batch(self, lane: _Lane) -> None:
+        lane.waiting.append(lane.filling)
+        lane.filling = None
+        lane.timer.cancel()
+        if hasattr(self.partitioner, "next_batch"):
+            self.partitioner.next_batch(self._counts[lane.waiting[-1].key[0]])
+
+    def _flush_lane(self, lane: _Lane) -> None:
+        if lane.filling is not None:
+            self._close_batch(lane)
+        self._ship(lane)
+
+    def flush(self) -> Later:
+        """Send what has been gathered. Done when every record sent so far is acked; fails if one was not, with what its
+        own Later says, since the last flush."""
+        for lane in list(self._lanes.values()):
+            self._flush_lane(lane)
+        open_ones = [batch.acked for lane in self._lanes.values() for batch in lane.waiting if not batch.acked.done]
+        open_ones += [later for _, _, _, later in self._homeless]
+        if self._failure is not None:
+            failed = Later()
+            failed.fail(self._failure)
+            open_ones.append(failed)
+            self._failure = None
+        return _all_of(open_ones)
+
+    # ------------------------------------------------------------------------------------------------- metadata
+
+    def _count(self, topic: str) -> int:
+        """How many partitions the topic has; 0 if that has to be asked first."""
+        count = self.client.partitions(topic)
+        if not count and (self._asking is None or self._asking.done):
+            self._asking = self.client.refresh()
+            self._asking.then(self._learned)
+            count = self.client.partitions(topic)
+        if not count and self._asking.done and self.client.metadata.version:
+            raise unknown(topic)
+        if count:
+            self._counts[topic] = count
+        return count
+
+    def _learned(self, _: Later) -> None:
+        """The metadata has come: the records that waited for it find their partition."""
+        self._counts = {topic: len(info.partitions) for topic, info in self.client.metadata.topics.items()}
+        homeless, self._homeless = self._homeless, []
+        for topic, row, partition, later in homeless:
+            count = self._counts.get(topic)
+            if not count:
+                later.fail(unknown(topic))
+                continue
+            sent = self._put(topic, self.partitioner(row[1], count) if partition is None else partition, row)
+            sent.then(lambda done, later=later: later._settle(done._value, done._error))
+
+    # ------------------------------------------------------------------------------------------------- shipping
+
+    def _ship(self, lane: _Lane) -> None:
+        """Send the batches that wait, unless some are under way."""
+        if lane.busy or not lane.waiting:
+            return
+        lane.busy = True
+        self.env.spawn(self._shipping(lane), self.client.node or None).then(_surface)
+
+    def _shipping(self, lane: _Lane) -> Generator:
+        try:
+            if self.idempotent and self.producer_id < 0:
+                yield from self._get_id()
+            while lane.waiting:
+                batches = [lane.waiting[at] for at in range(min(self.request_batches, len(lane.waiting)))]
+                yield from self._deliver(lane, batches)
+                for batch in batches:
+                    lane.waiting.remove(batch)
+        finally:
+            lane.busy = False
+
+    def _get_id(self) -> Generator:
+        """A producer id of our own, from any broker that answers."""
+        while self.producer_id < 0:
+            try:
+                given = yield self.client.ask(self.client.brokers[0], NewProducerId())
+                if self.producer_id < 0:
+                    self.producer_id, self.producer_epoch = given, 0
+            except EvlabError as error:
+                if not goes_away(error):
+                    raise
+                yield BACKOFF
+
+    def _deliver(self, lane: _Lane, batches: list[_Batch]) -> Generator:
+        """Send some batches until they are acked or given up."""
+        (topic, number), count = batches[0].key, 0
+        for batch in batches:
+            if not batch.data:
+                batch.data = encode_rows(
+                    batch.rows, producer_id=self.producer_id, producer_epoch=self.producer_epoch,
+                    base_sequence=lane.sequence if self.idempotent else -1, codec=self.codec,
+                    transactional=self.transactional)
+                lane.sequence = (lane.sequence + len(batch.rows)) % 2**31
+            count += len(batch.rows)
+        data = batches[0].data if len(batches) == 1 else b"".join(batch.data for batch in batches)
+        request = Produce(topic, number, data, self.acks, count)
+        until = batches[0].born + self.patience
+        while True:
+            self.sent += 1
+            try:
+                if self.acks == 0:
+                    self._send_blindly(request)
+                    first = -1
+                else:
+                    first = yield self.client.ask(self.client.leader(topic, number), request, REQUEST_TIMEOUT)
+            except EvlabError as error:
+                if not goes_away(error) or self.env.now() >= until:
+                    self._fail(batches, error)
+                    return
+                yield BACKOFF
+                yield self.client.refresh()
+                continue
+            for batch in batches:
+                batch.acked.resolve(first)
+                if first >= 0:
+                    first += len(batch.rows)
+                batch.rows, batch.data = [], b"sent"
+            return
+
+    def _send_blindly(self, request: Produce) -> None:
+        leader = self.client.leader(request.topic, request.partition)
+        if leader is not None:
+            self.env.send(leader, request, "log")
+
+    def _fail(self, batches: list[_Batch], error: EvlabError) -> None:
+        if isinstance(error, Timeout):
+            error = Timeout(f"{batches[0].key[0]}-{batches[0].key[1]} did not ack in {self.patience:g} s",
+                            why="the outcome is unknown: the records may be in the log, or not",
+                            next_step="look at the brokers; an idempotent producer may send again")
+        if self.idempotent and not self.transactional:  # these sequences are lost: go on as a new producer
+            self.producer_id = -1
+            for lane in self._lanes.values():
+                lane.sequence = 0
+        self._failure = error
+        for batch in batches:
+            batch.acked.fail(error)
+
+    def close(self) -> Later:
+        """Flush."""
+        return self.flush()
+
+    def __repr__(self) -> str:
+        return f"Producer(acks={self.acks}, {self.sent} requests)"
+
+
+def _of_event(value: Any, key: bytes | str | None, timestamp: int | None) -> tuple:
+    if isinstance(value, Event):
+        return (value.to_json(), value.key if key is None else key,
+                int(value.time.timestamp() * 1000) if timestamp is None else timestamp)
+    if isinstance(value, bytearray | memoryview):
+        return bytes(value), key, timestamp
+    raise InvalidUse(f"{value!r:.60} is no value of a record", why="a log keeps bytes",
+                     next_step="give bytes, None or an Event; text.encode() makes bytes of a text")
+
+
+def _all_of(laters: list[Later]) -> Later:
+    """Done when all are; fails with the first error."""
+    if not laters:
+        return Later.of()
+    together, left = Later(), len(laters)
+
+    def one(done: Later) -> None:
+        nonlocal left
+        left -= 1
+        if done._error is not None:
+            together.fail(done._error)
+        elif not left:
+            together.resolve()
+
+    for later in laters:
+        later.then(one)
+    return together
+
+
+def _surface(done: Later) -> None:
+    """A process that nobody waits for would hide its error."""
+    if done.error is not None:
+        raise done.error

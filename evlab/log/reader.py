@@ -1,0 +1,195 @@
+"""The consumer's hands: fetch from the leaders what comes next, and keep it until it is polled."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+from evlab.env import Later
+from evlab.errors import EvlabError
+from evlab.log.client import BACKOFF, Client, goes_away
+from evlab.log.partition import OffsetOutOfRange
+from evlab.log.protocol import Fetch, Fetched, FetchFrom, TopicPartition
+from evlab.log.records import Record, check_batch, decode_records, read_header
+
+__all__ = ["Reader"]
+
+MAX_WAIT = 0.5
+"""Seconds that a broker may keep a fetch for which it has nothing (Kafka: fetch.max.wait.ms)."""
+ENOUGH = 2000
+"""Records of a partition that wait for a poll, after which no more are fetched of it."""
+
+
+class Reader:
+    """Reads some partitions from their places on. `positions`: partition -> the next offset that `take` gives.
+
+    out_of_range(partition, error): called when the next offset is not there. woken(error): called when there is
+    something to take, or with an error that does not go away.
+    """
+
+    def __init__(self, client: Client, committed: bool, out_of_range: Callable[[TopicPartition, EvlabError], None],
+                 woken: Callable[..., None]):
+        self.client, self.env, self.committed = client, client.env, committed
+        self.out_of_range, self.woken = out_of_range, woken
+        self.positions: dict[TopicPartition, int] = {}
+        self.paused: set[TopicPartition] = set()
+        self._next: dict[TopicPartition, int] = {}  # what to fetch next
+        self._kept: dict[TopicPartition, deque[Record]] = {}
+        self._asked: dict[TopicPartition, int] = {}  # the offset that a fetch under way asks for
+        self._stuck: set[TopicPartition] = set()
+        self._touched: set[TopicPartition] = set()
+        self._closed = False
+        self._turn = 0
+
+    def add(self, partition: TopicPartition, offset: int) -> None:
+        """Read this partition too."""
+        self.positions[partition] = self._next[partition] = offset
+        self._kept[partition] = deque()
+
+    def remove(self, partition: TopicPartition) -> None:
+        """Read it no more, and forget what was fetched of it."""
+        for kept in (self.positions, self._next, self._kept, self._asked):
+            kept.pop(partition, None)
+        for marks in (self.paused, self._stuck, self._touched):
+            marks.discard(partition)
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        """Go on at `offset`."""
+        paused = partition in self.paused
+        self.remove(partition)
+        self.add(partition, offset)
+        if paused:
+            self.paused.add(partition)
+        self._touched.add(partition)
+
+    @property
+    def ready(self) -> bool:
+        """Is there something to take?"""
+        return any(kept and key not in self.paused for key, kept in self._kept.items())
+
+    def given(self) -> dict[TopicPartition, int]:
+        """The next offset of each partition that something was taken of, or that was sought."""
+        return {key: self.positions[key] for key in self._touched}
+
+    def take(self, most: int) -> list[Record]:
+        """At most so many records, each partition's in order, from the partitions in turn."""
+        found: list[Record] = []
+        keys = [key for key in self._kept if key not in self.paused]
+        for step in range(len(keys)):
+            key = keys[(self._turn + step) % len(keys)]
+            kept = self._kept[key]
+            count = min(len(kept), most - len(found))
+            if count == len(kept):
+                found.extend(kept)
+                kept.clear()
+                self.positions[key] = self._next[key] if count else self.positions[key]
+            else:
+                found.extend([kept.popleft() for _ in range(count)])
+                self.positions[key] = kept[0].offset
+            if count:
+                self._touched.add(key)
+            if len(found) == most:
+                self._turn += step + (1 if not kept else 0)
+                break
+        self.fetch()
+        return found
+
+    # ------------------------------------------------------------------------------------------------ fetching
+
+    def fetch(self) -> None:
+        """Ask the leaders for what comes next, where they are not being asked for it already."""
+        if self._closed:
+            return
+        wanted: dict[str, list[FetchFrom]] = {}
+        for key, offset in self._next.items():
+            if key in self.paused or key in self._stuck or len(self._kept[key]) >= ENOUGH:
+                continue
+            leader = self.client.leader(*key)
+            if leader is None:
+                self._stuck.add(key)
+                self.env.after(BACKOFF, lambda key=key: self._unstick(key))
+            elif self._asked.get(key) != offset:
+                wanted.setdefault(leader, []).append(FetchFrom(*key, offset))
+        for leader, places in wanted.items():
+            self._ask(leader, places)
+
+    def _ask(self, leader: str, places: list[FetchFrom]) -> None:
+        request = Fetch(tuple(places), MAX_WAIT, committed=self.committed)
+        for topic, number, offset, _ in places:
+            self._asked[topic, number] = offset
+        answer = self.client.ask(leader, request, MAX_WAIT + 1.0)
+        answer.then(lambda done: self._answered(places, done))
+
+    def _answered(self, places: list[FetchFrom], done: Later) -> None:
+        if self._closed:
+            return
+        for topic, number, offset, _ in places:
+            if self._asked.get((topic, number)) == offset:
+                del self._asked[topic, number]
+        if done.error is not None:
+            for place in places:
+                self._failed((place.topic, place.partition), done.error)
+        else:
+            for place in places:
+                key = place.topic, place.partition
+                if self._next.get(key) == place.offset:  # else it was revoked or sought meanwhile
+                    self._keep(key, done.value[key])
+        if self.ready:
+            self.woken()
+        self.fetch()
+
+    def _keep(self, key: TopicPartition, found: Fetched | EvlabError) -> None:
+        if isinstance(found, OffsetOutOfRange):
+            self._stuck.add(key)  # until somebody has found a place to go on: seek
+            self.out_of_range(key, found)
+        elif isinstance(found, Exception):
+            self._failed(key, found)
+        else:
+            try:
+                self._decode(key, found)
+            except EvlabError as error:
+                self._stuck.add(key)
+                self.woken(error)
+
+    def _decode(self, key: TopicPartition, found: Fetched) -> None:
+        """Unpack what a leader gave: check each batch, skip markers, aborted records, and those before our place."""
+        data, at, kept = found.data, 0, self._kept[key]
+        offset = self._next[key]
+        while at < len(data):
+            header = read_header(data, at)
+            check_batch(data, at, header)
+            if not header.control and not _is_aborted(header, found.aborted):
+                records = decode_records(data, at, header, *key)
+                if header.base_offset < offset:
+                    records = [record for record in records if record.offset >= offset]
+                kept.extend(records)
+            at += header.size
+            offset = header.next_offset
+        self._next[key] = offset
+        if not kept:  # nothing but markers: there is no record to wait for before going on
+            self.positions[key] = offset
+
+    def _failed(self, key: TopicPartition, error: BaseException) -> None:
+        if key not in self._next:
+            return
+        self._stuck.add(key)
+        if not goes_away(error):
+            self.woken(error)
+            return
+        self.client.refresh().then(lambda _: self.env.after(BACKOFF, lambda: self._unstick(key)))
+
+    def _unstick(self, key: TopicPartition) -> None:
+        if key in self._stuck:
+            self._stuck.discard(key)
+            if self.client.leader(*key) is None:
+                self.client.refresh()
+            self.fetch()
+
+    def close(self) -> None:
+        self._closed = True
+
+
+def _is_aborted(header, aborted) -> bool:
+    return header.transactional and any(
+        one.producer_id == header.producer_id and one.first_offset <= header.base_offset <= one.last_offset
+        for one in aborted)
