@@ -29,6 +29,7 @@ from evlab.log.protocol import (
     NotLeader,
     Produce,
     TopicPartition,
+    WriteMarker,
 )
 from evlab.log.replica import Replica
 from evlab.log.retention import expire
@@ -60,6 +61,8 @@ class Broker:
         """Request type -> who answers it: the coordinators of groups and transactions add themselves here ..."""
         self.learners: list[Callable[[], None]] = []
         """... and here what they do when the metadata has changed."""
+        self.marked: list[Callable[[WriteMarker], None]] = []
+        """Called when a transaction has ended in a partition that this broker leads."""
         self._unlock = files.lock()
         self._clean = CLEAN_FILE in files.list()
         if self._clean:

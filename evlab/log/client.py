@@ -74,6 +74,21 @@ class Client:
         info = self.metadata.topics.get(topic)
         return 0 if info is None else len(info.partitions)
 
+    def run(self, process: Generator) -> Later:
+        """Start a process here. What it returns, or raises, is in the Later: nothing comes out of this call."""
+        done = Later()
+
+        def guarded() -> Generator:
+            try:
+                value = yield from process
+            except Exception as error:
+                done.fail(error)
+            else:
+                done.resolve(value)
+
+        self.env.spawn(guarded(), self.node or None)
+        return done
+
     def insist(self, topic: str, number: int, message: Any, *, patience: float, timeout: float = REQUEST_TIMEOUT
                ) -> Generator:
         """A process that asks the leader of a partition, whoever that is, until there is an answer; its value is that.

@@ -87,6 +87,7 @@ class Consumer:
         self._signal = Signal()
         self._joined, self._must_join, self._closed = False, True, False
         self._joining: Later | None = None
+        self._share: list[TopicPartition] | None = None  # what the last join gave, until a poll takes it up
         self._lost: list[TopicPartition] = []
         self._last_poll = self._last_beat = self._last_commit = self.env.now()
         self._failure: EvlabError | None = None
@@ -112,7 +113,8 @@ class Consumer:
                                  next_step="write `yield consumer.arrived` in a process, and then poll()")
             until = self.env.now() + timeout
             self.env.after(timeout, lambda: None)
-            drive(lambda: bool(self.reader.ready) or self._must_join or self.env.now() >= until)
+            drive(lambda: bool(self.reader.ready) or self._must_join or self._share is not None
+                  or self.env.now() >= until)
             self._take_part()
             records = self._next(max_records)
         return records
@@ -128,7 +130,8 @@ class Consumer:
     @property
     def arrived(self) -> Later:
         """Done when a poll has something to give or to do: at once if it has already."""
-        if self.reader.ready or self._must_join or self._failure is not None or self._lost:
+        if (self.reader.ready or self._must_join or self._share is not None or self._failure is not None
+                or self._lost):
             return Later.of()
         return self._signal.next()
 
@@ -175,6 +178,11 @@ class Consumer:
         partitions may belong to others by now: then those process the records again.
         """
         self._open()
+        lost = sorted(set(self._lost) if offsets is None else set(self._lost) & set(offsets))
+        if lost:
+            return _failed(UnknownMember(f"{self.client.node or 'this consumer'} no longer owns {shown(lost)}",
+                                         why="it was out of the group for a moment",
+                                         next_step="poll; whoever owns them now processes the records again"))
         if offsets is None:
             offsets = self.reader.given()
         found = tuple(sorted((topic, number, offset) for (topic, number), offset in offsets.items()))
@@ -185,12 +193,23 @@ class Consumer:
         if not found:
             return Later.of()
         self._last_commit = self.env.now()
-        request = CommitOffsets(self.group, self.member, self.generation, found)
-        return self._spawn(self._insist(request)).then(self._committed)
+        return self.client.run(self._committing(found))
 
-    def _committed(self, done: Later) -> None:
-        if isinstance(done.error, Fenced | UnknownMember):
-            self._lose_all()
+    def _committing(self, found: tuple[tuple[str, int, int], ...]) -> Generator:
+        """Ask until there is an answer. If a rebalance ended meanwhile, once more for what is still ours."""
+        while True:
+            member, generation = self.member, self.generation
+            try:
+                return (yield from self._insist(CommitOffsets(self.group, member, generation, found)))
+            except (Fenced, UnknownMember):
+                if self._joining is not None and not self._joining.done:
+                    yield self._joining
+                elif (member, generation) == (self.member, self.generation):
+                    self._lose_all()
+                    raise
+                found = tuple(one for one in found if one[:2] in self.reader.positions)
+                if not found or member != self.member:
+                    raise
 
     def committed(self) -> Later:
         """What the group has committed: a Later of {(topic, partition): next offset to read}."""
@@ -200,7 +219,7 @@ class Consumer:
             found = yield from self._insist(GetCommitted(self.group))
             return {key: committed.offset for key, committed in found.items()}
 
-        return self._spawn(asked())
+        return self.client.run(asked())
 
     def close(self) -> Later:
         """Leave the group, so that others get the partitions at once. A static member (`instance_id`) does not: it is
@@ -235,15 +254,18 @@ class Consumer:
             self._join()
         elif self._joined and now - self._last_beat >= self.heartbeat_interval:
             self._beat()
+        if self._share is not None:
+            share, self._share = self._share, None
+            self._take(share)
         self.reader.fetch()
 
     def _join(self) -> None:
         if self._joining is not None and not self._joining.done:
             return
-        self._must_join = False
+        self._must_join, self._share = False, None
         if self.assignor != "cooperative-sticky" and self.reader.positions:
             self._revoke(self.assignment)  # eager: give back all before the others can have any
-        self._joining = self._spawn(self._joining_now())
+        self._joining = self.client.run(self._joining_now())
 
     def _joining_now(self) -> Generator:
         while not self._closed:
@@ -267,9 +289,10 @@ class Consumer:
         else:
             return
         self.generation, self._joined, self._last_beat = joined.generation, True, self.env.now()
-        yield from self._take(list(joined.partitions))
+        self._share = list(joined.partitions)
+        self._wake()
 
-    def _take(self, share: list[TopicPartition]) -> Generator:
+    def _take(self, share: list[TopicPartition]) -> None:
         """Begin to read what is new, and give back what is no longer ours."""
         gone = [partition for partition in self.assignment if partition not in share]
         new = [partition for partition in share if partition not in self.reader.positions]
@@ -277,8 +300,11 @@ class Consumer:
             self._revoke(gone)
             self._must_join = True  # cooperative: the second round hands them out
             self._wake()
-        if not new:
-            return
+        if new:
+            self.client.run(self._begin(new))
+
+    def _begin(self, new: list[TopicPartition]) -> Generator:
+        """Find the places in partitions that are new to us, and read on from there."""
         generation = self.generation
         committed = yield from self._insist(GetCommitted(self.group))
         places = {}
@@ -317,7 +343,7 @@ class Consumer:
             return
         self._lost += self.assignment
         self._drop(self.assignment)
-        self._joined, self._must_join, self.generation = False, True, -1
+        self._joined, self._must_join, self.generation, self._share = False, True, -1, None
         self.member = self.client.next_member()
         self._wake()
 
@@ -375,17 +401,12 @@ class Consumer:
                 self.reader.seek(partition, done.value)
                 self.reader.fetch()
 
-        self._spawn(self._first(*partition)).then(found)
+        self.client.run(self._first(*partition)).then(found)
 
     def _wake(self, error: EvlabError | None = None) -> None:
         if error is not None:
             self._failure = error
         self._signal.fire()
-
-    def _spawn(self, process: Generator) -> Later:
-        done = self.env.spawn(process, self.client.node or None)
-        done.then(lambda _: None)  # its error is in the Later
-        return done
 
     def _open(self) -> None:
         if self._closed:
@@ -393,3 +414,9 @@ class Consumer:
 
     def __repr__(self) -> str:
         return f"Consumer({self.member} of {self.group}, generation {self.generation}: {shown(self.assignment)})"
+
+
+def _failed(error: EvlabError) -> Later:
+    later = Later()
+    later.fail(error)
+    return later

@@ -17,7 +17,7 @@ import msgspec
 from evlab.env import Later
 from evlab.log.broker import Broker
 from evlab.log.group import Group, Heartbeat, JoinGroup, LeaveGroup
-from evlab.log.protocol import BrokerUnavailable, Produce, TopicPartition
+from evlab.log.protocol import BrokerUnavailable, Produce, TopicPartition, WriteMarker
 from evlab.log.records import Batch, decode_batches, encode_rows, read_marker
 
 __all__ = ["OFFSETS_TOPIC", "CommitOffsets", "Committed", "Coordinator", "GetCommitted"]
@@ -72,6 +72,7 @@ class Coordinator:
         broker.services |= {JoinGroup: self._join, Heartbeat: self._heartbeat, LeaveGroup: self._leave,
                             CommitOffsets: self._commit, GetCommitted: self._get_committed}
         broker.learners.append(self._learn)
+        broker.marked.append(self._marked)
 
     def group(self, name: str) -> Group:
         """The group of that name. Raises `BrokerUnavailable` if this broker does not coordinate."""
@@ -169,6 +170,10 @@ class Coordinator:
                 self._pending.setdefault(batch.producer_id, []).append((group, (topic, number), committed))
             else:
                 self.committed.setdefault(group, {})[topic, number] = committed
+
+    def _marked(self, marker: WriteMarker) -> None:
+        if marker.topic == OFFSETS_TOPIC:
+            self.transaction_ended(marker.producer_id, marker.commit)
 
     def transaction_ended(self, producer_id: int, commit: bool) -> None:
         """What was committed inside of a transaction counts now, or never."""

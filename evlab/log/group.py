@@ -103,9 +103,10 @@ class Step(NamedTuple):
     time: float
     generation: int
     what: str
-    """joined, left, expired, replaced, rebalancing, assigned"""
+    """joined, rejoined, left, expired, replaced, rebalancing, assigned"""
     member: str
     partitions: tuple[TopicPartition, ...] = ()
+    """rejoined: what it still has; replaced: what it takes over; assigned: its share; left, expired: what it had."""
 
 
 @dataclass
@@ -157,6 +158,8 @@ class Group:
         member = self.members.setdefault(request.member, _Member(request))
         if not self.rebalancing and known is not None and self._settled(known, request):
             return Later.of(Joined(self.generation, known.partitions))  # its first answer was lost
+        elif known is not None:
+            self._note("rejoined", request.member, request.owned)
         member.join, member.answer = request, Later()
         self._alive(request.member)
         if not self.rebalancing:

@@ -21,6 +21,7 @@ from evlab.log.metadata import Metadata
 from evlab.log.protocol import TopicPartition
 from evlab.log.replica import Replica
 from evlab.log.topics import TopicConfig, UnknownTopic
+from evlab.log.transactions import TRANSACTIONS_TOPIC, TransactionCoordinator
 
 __all__ = ["Log"]
 
@@ -59,8 +60,9 @@ class Log:
             self.env.boot(self.controller_node, self._boot_controller)
         for name in self.names:
             self.env.boot(name, lambda name=name: self._boot_broker(name))
-        if OFFSETS_TOPIC not in self.metadata.topics:
-            self._make_topic(OFFSETS_TOPIC, 1, TopicConfig(cleanup="compact", replication=min(3, brokers)))
+        for own in (OFFSETS_TOPIC, TRANSACTIONS_TOPIC):
+            if own not in self.metadata.topics:
+                self._make_topic(own, 1, TopicConfig(cleanup="compact", replication=min(3, brokers)))
 
     def _boot_controller(self) -> None:
         self.controller = Controller(self.env, self.controller_node, self._files(self.controller_node), self.names)
@@ -71,6 +73,7 @@ class Log:
         broker = self.brokers[name] = Broker(self.env, name, self._files(name), self.controller_node,
                                              max_lag=self.max_lag, truncation=self.truncation)
         self._coordinators[name] = Coordinator(broker)
+        TransactionCoordinator(broker, Client(self.env, self.names, name))
         return broker.start()
 
     def _files(self, node: str):

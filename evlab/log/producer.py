@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evlab.env import Later, Timer, check_delay
@@ -24,6 +25,7 @@ from evlab.log.controller import NewProducerId
 from evlab.log.partitioner import Partitioner
 from evlab.log.protocol import Produce, TopicPartition
 from evlab.log.records import encode_rows
+from evlab.log.transactional import Transactional
 
 if TYPE_CHECKING:
     from evlab.log.log import Log
@@ -106,20 +108,20 @@ class _Lane:
         self.timer: Timer | None = None
 
 
-class Producer:
+class Producer(Transactional):
     """Sends records to the topics of `log` (a `Log`, or `log.client("order-service")` for one that stands elsewhere).
 
     partitioner: a function of (key, number of partitions); murmur2 of the key by default, as Kafka's Java client.
     acks: 0, 1 or "all". idempotent: see above; needs acks="all".
     batch_records, batch_bytes: a batch is full at whichever comes first. linger: seconds that a batch waits to fill.
     request_batches: full batches of a partition that travel in one request, and are synced by one fsync.
-    codec: "none", "gzip" or "zstd".
+    codec: "none", "gzip" or "zstd". transactional_id: for `begin`, `commit`, `abort`, `send_offsets`.
     """
 
     def __init__(self, log: Log, *, partitioner: Callable[[bytes | None, int], int] | None = None,
                  acks: int | str = "all", idempotent: bool = True, batch_records: int = 500,
                  batch_bytes: int = 1_000_000, linger: float = 0.0, request_batches: int = 1, codec: str = "none",
-                 patience: float = PATIENCE):
+                 transactional_id: str | None = None, patience: float = PATIENCE):
         self.client = log.client() if hasattr(log, "client") else log
         self.env = self.client.env
         if acks not in ACKS or isinstance(acks, bool):
@@ -133,7 +135,12 @@ class Producer:
         self.linger, self.codec, self.patience = check_delay(linger), codec, patience
         self.partitioner = partitioner or Partitioner(self.env.random("partitioner"))
         self.producer_id, self.producer_epoch = -1, -1
-        self.transactional = False
+        self.transactional_id = transactional_id
+        if transactional_id is not None and (not isinstance(transactional_id, str) or not transactional_id):
+            raise InvalidUse(f"{transactional_id!r:.40} is no transactional id", next_step='give a name: "till-1"')
+        if transactional_id is not None and not self.idempotent:
+            raise InvalidUse("a transaction needs an idempotent producer",
+                             next_step='leave idempotent=True and acks="all"')
         self.sent = 0
         """Requests that were sent, repeated ones too."""
         self._lanes: dict[TopicPartition, _Lane] = {}
@@ -152,6 +159,8 @@ class Producer:
         value: bytes, None (a tombstone), or an `Event`, which brings its own key and time. timestamp: ms since 1970.
         Fails with `BatchTooLarge`, `UnknownTopic`, or `Timeout` if nobody answered: then the outcome is unknown.
         """
+        if self.transactional_id is not None:
+            self._check_open()
         if value is not None and type(value) is not bytes:
             value, key, timestamp = _of_event(value, key, timestamp)
         if type(key) is str:
@@ -262,29 +271,35 @@ class Producer:
         if lane.busy or not lane.waiting:
             return
         lane.busy = True
-        self.env.spawn(self._shipping(lane), self.client.node or None).then(_surface)
+        self.client.run(self._shipping(lane))
 
     def _shipping(self, lane: _Lane) -> Generator:
         try:
-            if self.idempotent and self.producer_id < 0:
+            if self.transactional_id is not None:
+                yield from self._add(lane.waiting[0].key)
+            elif self.idempotent and self.producer_id < 0:
                 yield from self._get_id()
             while lane.waiting:
                 batches = [lane.waiting[at] for at in range(min(self.request_batches, len(lane.waiting)))]
                 yield from self._deliver(lane, batches)
                 for batch in batches:
                     lane.waiting.remove(batch)
+        except Exception as error:
+            self._fail(list(lane.waiting), error)
+            lane.waiting.clear()
         finally:
             lane.busy = False
 
     def _get_id(self) -> Generator:
         """A producer id of our own, from any broker that answers."""
+        brokers, until = cycle(self.client.brokers), self.env.now() + self.patience
         while self.producer_id < 0:
             try:
-                given = yield self.client.ask(self.client.brokers[0], NewProducerId())
+                given = yield self.client.ask(next(brokers), NewProducerId())
                 if self.producer_id < 0:
                     self.producer_id, self.producer_epoch = given, 0
             except EvlabError as error:
-                if not goes_away(error):
+                if not goes_away(error) or self.env.now() >= until:
                     raise
                 yield BACKOFF
 
@@ -296,7 +311,7 @@ class Producer:
                 batch.data = encode_rows(
                     batch.rows, producer_id=self.producer_id, producer_epoch=self.producer_epoch,
                     base_sequence=lane.sequence if self.idempotent else -1, codec=self.codec,
-                    transactional=self.transactional)
+                    transactional=self.transactional_id is not None)
                 lane.sequence = (lane.sequence + len(batch.rows)) % 2**31
             count += len(batch.rows)
         data = batches[0].data if len(batches) == 1 else b"".join(batch.data for batch in batches)
@@ -329,16 +344,16 @@ class Producer:
         if leader is not None:
             self.env.send(leader, request, "log")
 
-    def _fail(self, batches: list[_Batch], error: EvlabError) -> None:
+    def _fail(self, batches: list[_Batch], error: Exception) -> None:
         if isinstance(error, Timeout):
             error = Timeout(f"{batches[0].key[0]}-{batches[0].key[1]} did not ack in {self.patience:g} s",
                             why="the outcome is unknown: the records may be in the log, or not",
                             next_step="look at the brokers; an idempotent producer may send again")
-        if self.idempotent and not self.transactional:  # these sequences are lost: go on as a new producer
+        if self.idempotent and self.transactional_id is None:  # these sequences are lost: go on as a new producer
             self.producer_id = -1
             for lane in self._lanes.values():
                 lane.sequence = 0
-        self._failure = error
+        self._failure = self._broken = error
         for batch in batches:
             batch.acked.fail(error)
 
@@ -377,9 +392,3 @@ def _all_of(laters: list[Later]) -> Later:
     for later in laters:
         later.then(one)
     return together
-
-
-def _surface(done: Later) -> None:
-    """A process that nobody waits for would hide its error."""
-    if done.error is not None:
-        raise done.error

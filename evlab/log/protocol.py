@@ -12,7 +12,7 @@ from evlab.errors import EvlabError
 from evlab.log.producers import Aborted
 
 __all__ = ["BrokerUnavailable", "Fetch", "FetchFrom", "Fetched", "FencedLeaderEpoch", "GetEpochEnd", "GetMetadata",
-           "GetOffset", "NotEnoughReplicas", "NotLeader", "Produce", "TopicPartition"]
+           "GetOffset", "NotEnoughReplicas", "NotLeader", "Produce", "TopicPartition", "WriteMarker"]
 
 TopicPartition = tuple[str, int]
 PORT = "log"
@@ -56,6 +56,20 @@ class Produce(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.count} to {self.topic}-{self.partition}"
+
+
+class WriteMarker(NamedTuple):
+    """End a transaction in this partition: its coordinator says so. Answered with the marker's offset."""
+
+    topic: str
+    partition: int
+    producer_id: int
+    producer_epoch: int
+    commit: bool
+    coordinator_epoch: int
+
+    def __str__(self) -> str:
+        return f"{'commit' if self.commit else 'abort'} in {self.topic}-{self.partition}"
 
 
 class FetchFrom(NamedTuple):

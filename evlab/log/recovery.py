@@ -54,7 +54,8 @@ def _unfinished(tail: bytes, start: int, expected: int) -> bool:
     start: their place in the file. expected: the offset that is due.
     """
     following = _next_whole(tail, expected)
-    damaged = tail[:following]
+    # To the end of its sector: the first bytes of a batch are zeros, so it may be whole although its sector never came.
+    damaged = tail if following is None else tail[:following + -(start + following) % SECTOR]
     if bytes(SECTOR) in damaged:
         return True  # a sector that never came to the disk
     first = tail[:SECTOR - start % SECTOR]

@@ -21,8 +21,8 @@ from typing import Any
 from evlab.env import Env, Later
 from evlab.log.metadata import PartitionInfo
 from evlab.log.partition import Partition
-from evlab.log.protocol import FencedLeaderEpoch, Fetched, NotEnoughReplicas, NotLeader, Produce
-from evlab.log.records import Header, read_header
+from evlab.log.protocol import FencedLeaderEpoch, Fetched, NotEnoughReplicas, NotLeader, Produce, WriteMarker
+from evlab.log.records import Header, marker, read_header
 
 __all__ = ["Replica"]
 
@@ -121,10 +121,23 @@ class Replica:
                 f"{self.partition.name} has {len(self.info.isr)} of {needed} replicas in sync",
                 isr=self.info.isr, needed=needed, why="with fewer, an ack would promise more than is true",
                 next_step="wait until a broker is back, or lower min.insync.replicas")
-        first = self._append_new(request.data)
+        return self._answer(self._append_new(request.data), request.acks)
+
+    def write_marker(self, request: WriteMarker) -> Later:
+        """End a transaction here. One that has ended already is acked again: the coordinator may ask twice."""
+        self.check_leads()
+        producers = self.partition.producers
+        if request.producer_id not in producers.open:
+            return Later.of(self.end)
+        now = round((self.env.epoch + self.env.now()) * 1000)
+        data = marker(request.commit, producer_id=request.producer_id, producer_epoch=request.producer_epoch,
+                      timestamp=now, coordinator_epoch=request.coordinator_epoch)
+        return self._answer(self.partition.append(data, self.epoch), acks=-1)
+
+    def _answer(self, first: int, acks: int) -> Later:
         self.moved()
         self.advance()
-        if request.acks != -1 or self.high_watermark >= self.end:
+        if acks != -1 or self.high_watermark >= self.end:
             return Later.of(first)
         answer = Later()
         self._waiting.append((self.end, first, answer))

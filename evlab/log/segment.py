@@ -26,8 +26,8 @@ INDEX_INTERVAL = 4096
 CHUNK = 1 << 20
 """Bytes that a scan reads at a time, unless a batch is longer."""
 
-_OFFSETS = struct.Struct(">ii")  # offset - base_offset, byte position
-_TIMES = struct.Struct(">qi")  # timestamp in ms, offset - base_offset
+OFFSETS = struct.Struct(">ii")  # offset - base_offset, byte position
+TIMES = struct.Struct(">qi")  # timestamp in ms, offset - base_offset
 
 
 def segment_name(base_offset: int) -> str:
@@ -97,7 +97,7 @@ class Segment:
         if self._since_entry > self.index_interval:
             self._offsets.append(header.last_offset)
             self._positions.append(position)
-            self._index.append(_OFFSETS.pack(header.last_offset - self.base_offset, position))
+            self._index.append(OFFSETS.pack(header.last_offset - self.base_offset, position))
             self._stamp()
             self._since_entry = 0
         self._since_entry += header.size
@@ -113,7 +113,7 @@ class Segment:
         """An entry of the time index: the largest timestamp so far and the batch that has it, if it has grown."""
         if self.largest >= 0 and (not self._stamps or self.largest > self._stamps[-1][0]):
             self._stamps.append((self.largest, self._newest))
-            self._times.append(_TIMES.pack(self.largest, self._newest - self.base_offset))
+            self._times.append(TIMES.pack(self.largest, self._newest - self.base_offset))
 
     def sync(self) -> None:
         """Return when all that was appended is on the disk. The indexes are not: they can be made anew."""
@@ -165,17 +165,17 @@ class Segment:
     def _load_indexes(self) -> bool:
         """Read both index files. False if they are not what an index can be."""
         entries, times = self._index.read(), self._times.read()
-        if len(entries) % _OFFSETS.size or len(times) % _TIMES.size:
+        if len(entries) % OFFSETS.size or len(times) % TIMES.size:
             return False
         before = (-1, -1)
-        for relative, position in _OFFSETS.iter_unpack(entries):
+        for relative, position in OFFSETS.iter_unpack(entries):
             if relative <= before[0] or position <= before[1] or position >= self._log.size():
                 return False
             before = relative, position
             self._offsets.append(self.base_offset + relative)
             self._positions.append(position)
         before = (-1, -1)
-        for timestamp, relative in _TIMES.iter_unpack(times):
+        for timestamp, relative in TIMES.iter_unpack(times):
             if timestamp <= before[0] or relative < before[1]:
                 return False
             before = timestamp, relative

@@ -1,0 +1,225 @@
+"""Transactions: records in several partitions, and offsets, that count together or not at all.
+
+The records are written to their partitions at once, like others. What makes them one is a marker: at the end the
+coordinator writes one into each of those partitions, and says in it whether they count. Before that it notes in its own
+topic, `__transaction_state`, how the transaction shall end: from then on it ends so, whoever crashes.
+
+A producer has a name that outlives it, its transactional id. Who begins under that name gets a higher epoch, and what
+an older life of it still sends is refused (fencing). A transaction that it left open is aborted.
+(Kafka: TransactionCoordinator, KIP-98. There the topic has 50 partitions.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import NamedTuple
+
+import msgspec
+
+from evlab.env import Later
+from evlab.errors import InvalidUse
+from evlab.log.broker import Broker
+from evlab.log.client import Client
+from evlab.log.controller import NewProducerId
+from evlab.log.producers import InvalidProducerEpoch
+from evlab.log.protocol import BrokerUnavailable, Produce, TopicPartition, WriteMarker
+from evlab.log.records import decode_batches, encode_rows
+
+__all__ = ["TRANSACTIONS_TOPIC", "AddToTransaction", "EndTransaction", "InitProducer", "TransactionCoordinator"]
+
+TRANSACTIONS_TOPIC = "__transaction_state"
+TIMEOUT = 60.0
+"""Seconds after which the coordinator aborts a transaction that is still open (Kafka: transaction.timeout.ms)."""
+INSIST = 1e6
+"""Markers are written for as long as it takes: the transaction has been decided."""
+
+
+class InitProducer(NamedTuple):
+    """Begin a life of this transactional id. Answered with (producer id, epoch); a transaction left open is aborted."""
+
+    transactional_id: str
+    timeout: float = TIMEOUT
+
+    def __str__(self) -> str:
+        return f"begin as {self.transactional_id}"
+
+
+class AddToTransaction(NamedTuple):
+    """These partitions will get records of the transaction. Answered with None when that is noted."""
+
+    transactional_id: str
+    producer_id: int
+    epoch: int
+    partitions: tuple[TopicPartition, ...]
+
+    def __str__(self) -> str:
+        return "in the transaction: " + " ".join(f"{topic}-{number}" for topic, number in self.partitions)
+
+
+class EndTransaction(NamedTuple):
+    """Commit or abort. Answered with None when every partition has its marker."""
+
+    transactional_id: str
+    producer_id: int
+    epoch: int
+    commit: bool
+
+    def __str__(self) -> str:
+        return "commit" if self.commit else "abort"
+
+
+class _State(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a transactional id."""
+
+    producer_id: int
+    epoch: int
+    status: str = "empty"
+    """empty, open, committing, aborting"""
+    partitions: tuple[TopicPartition, ...] = ()
+    timeout: float = TIMEOUT
+
+
+class TransactionCoordinator:
+    """The part of a broker that answers for transactions, while it leads `__transaction_state`."""
+
+    def __init__(self, broker: Broker, client: Client):
+        self.broker, self.env, self.client = broker, broker.env, client
+        self.states: dict[str, _State] = {}
+        self._ends: dict[str, Later] = {}  # of those whose markers are being written
+        self._epoch = -1
+        broker.services |= {InitProducer: self._init, AddToTransaction: self._add, EndTransaction: self._end,
+                            WriteMarker: self._write_marker}
+        broker.learners.append(self._learn)
+
+    def _learn(self) -> None:
+        """The metadata has changed: begin to coordinate, with what the topic says, or stop."""
+        replica = self.broker.replicas.get((TRANSACTIONS_TOPIC, 0))
+        epoch = replica.epoch if replica is not None and replica.leads else -1
+        if epoch == self._epoch:
+            return
+        self._epoch, self.states, self._ends = epoch, {}, {}
+        if epoch < 0:
+            return
+        offset = replica.partition.start
+        while data := replica.partition.read(offset):
+            for batch in decode_batches(data):
+                for record in batch.records:
+                    self.states[record.key.decode()] = msgspec.json.decode(record.value, type=_State)
+                offset = batch.last_offset + 1
+        for name, state in self.states.items():
+            if state.status in ("committing", "aborting"):
+                self._finish(name, state)
+            elif state.status == "open":
+                self._watch(name, state)
+
+    def _init(self, request: InitProducer) -> Generator:
+        self._check_active()
+        name = request.transactional_id
+        state = self.states.get(name)
+        if state is None:
+            producer_id = yield self.broker.handle(NewProducerId())
+            if name not in self.states:
+                yield self._save(name, _State(producer_id=producer_id, epoch=0, timeout=request.timeout))
+            return self._identity(name)
+        if state.status in ("committing", "aborting"):
+            yield self._finish(name, state)
+        elif state.status == "open":  # the higher epoch goes into the markers: it fences the old life there, too
+            aborting = msgspec.structs.replace(state, status="aborting", epoch=state.epoch + 1)
+            yield self._save(name, aborting)
+            yield self._finish(name, aborting)
+        state = self.states[name]
+        yield self._save(name, msgspec.structs.replace(state, epoch=state.epoch + 1, timeout=request.timeout))
+        return self._identity(name)
+
+    def _identity(self, name: str) -> tuple[int, int]:
+        return self.states[name].producer_id, self.states[name].epoch
+
+    def _add(self, request: AddToTransaction) -> Later:
+        state = self._known(request)
+        if state.status not in ("empty", "open"):
+            raise BrokerUnavailable("the transaction before is still ending", next_step="ask again")
+        partitions = tuple(sorted({*state.partitions, *request.partitions}))
+        if state.status == "open" and partitions == state.partitions:
+            return Later.of()
+        following = msgspec.structs.replace(state, status="open", partitions=partitions)
+        if state.status == "empty":
+            self._watch(request.transactional_id, following)
+        return self._save(request.transactional_id, following)
+
+    def _end(self, request: EndTransaction) -> Generator:
+        state = self._known(request)
+        wanted = "committing" if request.commit else "aborting"
+        if state.status == "empty":
+            return None  # it ended before, and the answer was lost; or it had nothing to end
+        if state.status not in ("open", wanted):
+            raise InvalidUse(f"this transaction is {state.status} already", why="it was decided, once",
+                             next_step="begin a new one")
+        if state.status == "open":
+            state = msgspec.structs.replace(state, status=wanted)
+            yield self._save(request.transactional_id, state)  # from here on it ends so, whatever happens
+            self.env.point("decided")
+        yield self._finish(request.transactional_id, state)
+        return None
+
+    def _finish(self, name: str, state: _State) -> Later:
+        """Write the markers, then note that all is done. One process for each, however often it is asked for."""
+        if name not in self._ends or self._ends[name].done:
+            self._ends[name] = self.env.spawn(self._finishing(name, state), self.broker.name)
+        return self._ends[name]
+
+    def _finishing(self, name: str, state: _State) -> Generator:
+        epoch = self._epoch
+        for topic, number in state.partitions:
+            request = WriteMarker(topic, number, state.producer_id, state.epoch, state.status == "committing", epoch)
+            yield from self.client.insist(topic, number, request, patience=INSIST)
+        if self._epoch == epoch:
+            yield self._save(name, msgspec.structs.replace(state, status="empty", partitions=()))
+
+    def _watch(self, name: str, state: _State) -> None:
+        """Abort it when its time is over. The higher epoch fences its producer."""
+
+        def look() -> None:
+            now = self.states.get(name)
+            if now is not None and now.status == "open" and now.epoch == state.epoch:
+                self.env.spawn(abort(now), self.broker.name).then(lambda _: None)
+
+        def abort(now: _State) -> Generator:
+            aborting = msgspec.structs.replace(now, status="aborting", epoch=now.epoch + 1)
+            yield self._save(name, aborting)
+            yield self._finish(name, aborting)
+
+        self.env.after(state.timeout, look)
+
+    def _write_marker(self, request: WriteMarker) -> Later:
+        """Put the marker into a partition that this broker leads."""
+        answer = self.broker.replica(request.topic, request.partition).write_marker(request)
+
+        def written(done: Later) -> None:
+            for told in self.broker.marked:
+                if done.error is None:
+                    told(request)
+
+        return answer.then(written)
+
+    def _save(self, name: str, state: _State) -> Later:
+        """Append the state to the topic, as safe as acks=all makes it; it counts from the moment it is appended."""
+        row = round((self.env.epoch + self.env.now()) * 1000), name.encode(), msgspec.json.encode(state), ()
+        replica = self.broker.replica(TRANSACTIONS_TOPIC, 0)
+        appended = replica.produce(Produce(TRANSACTIONS_TOPIC, 0, encode_rows([row]), -1, 1))
+        self.states[name] = state
+        return appended
+
+    def _known(self, request: AddToTransaction | EndTransaction) -> _State:
+        self._check_active()
+        state = self.states.get(request.transactional_id)
+        if state is None or state.producer_id != request.producer_id or state.epoch != request.epoch:
+            raise InvalidProducerEpoch(
+                f"{request.transactional_id} has begun a newer life than epoch {request.epoch}",
+                why="the same transactional id was begun again, or its transaction took too long",
+                next_step="stop this producer; what it had not committed is aborted")
+        return state
+
+    def _check_active(self) -> None:
+        if self._epoch < 0:
+            raise BrokerUnavailable(f"{self.broker.name} does not coordinate transactions", broker=self.broker.name,
+                                    next_step="ask the leader of __transaction_state")
