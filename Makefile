@@ -9,6 +9,8 @@ VENV_PYTHON := .venv/bin/python
 STOP = stop() { echo "evlab: $$1" >&2; exit 1; }
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_USER := 0
+# The tests start hundreds of Pythons; each would compile the same modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help lab test bench soak notebooks labs format lock FORCE
@@ -22,8 +24,7 @@ lab: .venv/.ready ## open the course in JupyterLab
 test: .venv/.ready ## run every test, those in a browser too
 	$(VENV_PYTHON) -m ruff check .
 ifeq ($(strip $(ARGS)),)
-	$(VENV_PYTHON) -m pytest -m "not browser" -n logical --maxprocesses 4 --dist loadfile
-	$(VENV_PYTHON) -m pytest -m browser
+	$(VENV_PYTHON) -m pytest -n auto --dist loadfile
 else
 	$(VENV_PYTHON) -m pytest $(ARGS)
 endif

@@ -1,21 +1,80 @@
-"""What every test stands on: no test reads or writes the files of the person who runs it."""
+"""What every test stands on: no test reads or writes the files of the person who runs it.
+
+Several processes share the tests (`pytest -n auto --dist loadfile`), one more than there are cores, because the tests
+in a browser wait a lot. One process has all of these, and so one JupyterLab. The longest files start first.
+"""
 
 from __future__ import annotations
 
 import os
 import pathlib
+import sys
 
 import pytest
 from hypothesis import settings
 
+WITHOUT = str(pathlib.Path(__file__).parent / "without")
+"""What this process, and each that it starts, does without."""
+sys.path.insert(0, WITHOUT)
+
 settings.register_profile("evlab", deadline=None, print_blob=True)
 settings.load_profile("evlab")
+
+BROWSER = "tests/browser/"
+LONGEST = (BROWSER, "tests/labs/test_labs.py", "tests/notebooks/test_replay.py",
+           "tests/test_store_crashes.py", "tests/test_projection.py", "tests/course/judge/test_judge_attacks.py")
+MOST_CORES = 4
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers():
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_CORES) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With `--dist loadfile`: a file, or all of the browser's, for one process, in the order in which they stand."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return BROWSER if nodeid.startswith(BROWSER) else super()._split_scope(nodeid)
+
+    config.option.loadscopereorder = False
+    return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(config, items):
+    """In a process of several, the longest files come first."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: next((n for n, start in enumerate(LONGEST) if item.nodeid.startswith(start)),
+                                         len(LONGEST)))
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What the tests have measured, whichever process ran them."""
+    notes = [note for found in terminalreporter.stats.values() for one in found
+             for note in getattr(one, "user_properties", ())]
+    if lines := [text for name, text in notes if name == "measured"]:
+        terminalreporter.section("measured")
+        for line in dict.fromkeys(lines):
+            terminalreporter.line(line)
+
+
+@pytest.fixture
+def measured(record_property):
+    """`measured(text)`: a line of the summary at the end of the run."""
+    return lambda text: record_property("measured", text)
 
 
 @pytest.fixture(scope="session", autouse=True)
 def nobodys_home(tmp_path_factory):
     """An empty EVLAB_HOME for the whole run, and none of the course's other variables."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", WITHOUT, prepend=os.pathsep)
         patch.setenv("EVLAB_HOME", str(tmp_path_factory.mktemp("evlab-home")))
         for name in ("EVLAB_SAVED", "EVLAB_COURSE"):
             patch.delenv(name, raising=False)

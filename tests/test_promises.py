@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import pathlib
 import re
 
@@ -12,6 +13,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 PROMISES = re.findall(r"^\| ([A-Z]+-\d+) \|", (ROOT / "docs" / "promises.md").read_text("utf-8"), re.MULTILINE)
 
 
+@functools.cache
 def named_by_tests() -> set[str]:
     """The ids in the docstrings of test functions and test modules."""
     found = set()

@@ -35,6 +35,9 @@ ALL_RAN = r"""[...document.querySelectorAll('.jp-CodeCell')].every((cell) =>
     || cell.querySelector('.cm-content')?.innerText.trim() === '')"""
 CLOSE_ALL = "() => [...window.jupyterapp.shell.widgets('main')].forEach((widget) => widget.dispose())"
 """Without asking whether to save."""
+THEME = "(theme) => window.jupyterapp.commands.execute('apputils:change-theme', {theme}).then(() => null)"
+THEME_IS_ON = """(theme) => document.body.dataset.jpThemeName === theme
+    && document.getElementById('jupyterlab-splash') === null"""
 OPEN = "(path) => window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'}).then(() => null)"
 ONE_RUN = f"([number, before]) => /\\[\\d+\\]/.test({PROMPTS}[number]) && {PROMPTS}[number] !== before"
 """A cell that has run bears a number, and a new one each time."""
@@ -60,7 +63,9 @@ class Lab:
         self._context, self._base, self._token = browser.new_context(), base, token
         self._console: list[str] = []
         self._foreign: list[str] = []
-        self.page, self._dark = None, False
+        self.page, self._theme = None, ""
+        self.notebook = ""
+        """The one that is open."""
 
     def write(self, name: str, *cells: str, metadata: dict | None = None) -> str:
         """Write a notebook of code cells (a cell that starts with "# %% md" is prose). Returns its name."""
@@ -86,7 +91,7 @@ class Lab:
         if path.is_absolute():
             shutil.copy(path, self.root / path.name)
             path = pathlib.Path(path.name)
-        reuse = self.page is not None and fresh and dark == self._dark
+        reuse = self.page is not None and fresh
         if reuse:  # to load JupyterLab anew takes this machine five seconds of its processor
             self.page.evaluate(CLOSE_ALL)
         elif self.page is not None:
@@ -94,27 +99,32 @@ class Lab:
         if fresh:
             for session in self._ask("sessions"):
                 self._ask(f"sessions/{session['id']}", "DELETE")
+        theme = "JupyterLab Dark" if dark else "JupyterLab Light"
         if not reuse:
-            self._new_page(dark)
+            self._new_page(theme)
         self._console.clear()
         self._foreign.clear()
         self.page.set_viewport_size({"width": width, "height": height})
         self.page.emulate_media(reduced_motion="reduce" if still else "no-preference")
         if reuse:
+            if theme != self._theme:
+                self.page.evaluate(THEME, theme)
             self.page.evaluate(OPEN, path.as_posix())
         else:
             workspace = secrets.token_hex(4)  # a workspace of its own: no tab of an earlier test
             self.page.goto(f"{self._base}/lab/workspaces/{workspace}/tree/{path.as_posix()}?token={self._token}")
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+        self.page.wait_for_function(THEME_IS_ON, arg=theme, timeout=60_000)
+        self._theme, self.notebook = theme, path.as_posix()
         self._wait_for_kernel()
         if self.page.locator(".jp-SideBar.jp-mod-left [data-id=filebrowser].lm-mod-current").count():
             self.page.keyboard.press("Control+b")
         return self.page
 
-    def _new_page(self, dark: bool) -> None:
+    def _new_page(self, theme: str) -> None:
         """A page in that theme, with somebody who listens to its console and its requests."""
-        _settings(self.home, THEMES, {"theme": "JupyterLab Dark" if dark else "JupyterLab Light"})
-        self._dark, self.page = dark, self._context.new_page()
+        _settings(self.home, THEMES, {"theme": theme})
+        self.page = self._context.new_page()
         self.page.on("console", lambda line: self._console.append(line.text) if line.type == "error" else None)
         self.page.on("pageerror", lambda error: self._console.append(str(error)))
         self.page.on("request", self._note_request)
@@ -178,7 +188,6 @@ class Lab:
         """What the browser's console has reported as errors since the notebook was opened."""
         return list(self._console)
 
-
     def foreign_requests(self) -> list[str]:
         """The addresses outside this JupyterLab that the page has asked for since the notebook was opened."""
         return list(self._foreign)
@@ -206,7 +215,7 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def lab(tmp_path_factory):
     """One JupyterLab and one Chromium for all browser tests."""
     chromium = os.environ.get("EVLAB_CHROMIUM", "/usr/bin/chromium")

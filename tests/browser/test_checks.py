@@ -61,7 +61,7 @@ def test_a_wrong_answer_is_drawn_and_its_hints_say_more_each_time(lab, page):
     assert lab.console_errors() == [] and lab.foreign_requests() == []
 
 
-def test_a_check_says_at_once_that_it_runs_and_a_right_answer_passes(lab, page, capsys):
+def test_a_check_says_at_once_that_it_runs_and_a_right_answer_passes(lab, page, measured):
     lab.run_cell(5)
     lab.select_cell(6)
     began = time.monotonic()
@@ -70,9 +70,8 @@ def test_a_check_says_at_once_that_it_runs_and_a_right_answer_passes(lab, page, 
     first = time.monotonic() - began
     output(page, 6).get_by_text("Passed").wait_for(timeout=30_000)
     done = time.monotonic() - began
-    with capsys.disabled():
-        print(f"\ncheck of lab01.q4 in JupyterLab: first word after {1000 * first:.0f} ms, verdict after "
-              f"{1000 * done:.0f} ms", end="")
+    measured(f"check of lab01.q4 in JupyterLab: first word after {1000 * first:.0f} ms, verdict after "
+             f"{1000 * done:.0f} ms")
     assert "4 of 4 points" in output(page, 6).inner_text()
     lab.run_cell(4)
     lab.run_cell(7)

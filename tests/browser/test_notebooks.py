@@ -66,14 +66,13 @@ def cell_of(card, row: int, column: str) -> str:
     return card.locator("table tbody tr").nth(row).locator("td").nth(head.index(column)).inner_text()
 
 
-def test_publishing_in_the_bus_playground_shows_who_got_it(lab, bus, capsys):
+def test_publishing_in_the_bus_playground_shows_who_got_it(lab, bus, measured):
     publish = bus.get_by_role("button", name="OrderPlaced", exact=True)
     answered(bus, publish.click)
     assert "3 subscriptions match" in bus.get_by_role("status").inner_text()
     assert cell_of(bus, 0, "inventory") == "handled" and cell_of(bus, 0, "fraud") == "-"
     times = [lab.redraw(bus, "OrderPlaced") for _ in range(7)]
-    with capsys.disabled():
-        print(f"\nbus playground, from the click to the new picture: {sorted(times)[3]:.0f} ms (median of 7)", end="")
+    measured(f"bus playground, from the click to the new picture: {sorted(times)[3]:.0f} ms (median of 7)")
     assert lab.console_errors() == [] and lab.foreign_requests() == []
 
 

@@ -77,14 +77,13 @@ ASK = [f"{IMPORTS}\nn = 0", "n += 1", *QUESTIONS,
        "fact = Progress().latest('guess', f'{n}.fanout'); print(fact.value, fact.right)", "fanout.judge('three times')"]
 PLAY = [IMPORTS, "toy = Toy()\ntoy", "print(toy.digest())", "toy", "toy.do('order').do('rate', 4); None",
         "again = Toy.replay(open('run.json').read()); print(again.digest() == toy.digest(), toy.digest())"]
-_open: dict = {}
 
 
 def same_page(lab, name, cells):
     """Opens a notebook unless it is the one that is open: a page takes seconds, a cell a fraction of one."""
-    if _open.get(name) is None or _open[name] is not lab.page:
+    if lab.notebook != name:
         (lab.root / "toy.py").write_text(TOY, encoding="utf-8")
-        _open[name] = lab.open_notebook(lab.write(name, *cells), height=1800)
+        lab.open_notebook(lab.write(name, *cells), height=1800)
         lab.run_cell(0)
     return lab.page
 
@@ -319,6 +318,7 @@ def test_events_fly_and_a_lost_one_leaves_its_cross(lab, toy):
 
 
 def test_nothing_moves_where_less_motion_is_wanted(lab):
+    (lab.root / "toy.py").write_text(TOY, encoding="utf-8")
     card = lab.open_notebook(lab.write("still.ipynb", *PLAY), still=True).locator(".evlab-card")
     lab.run_cell(0)
     lab.run_cell(1)
@@ -404,6 +404,7 @@ PALE = """card => [...card.querySelectorAll('*')].filter((one) => one.offsetPare
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_every_word_is_readable_and_nothing_leaves_the_card(lab, dark):
+    (lab.root / "toy.py").write_text(TOY, encoding="utf-8")
     page = lab.open_notebook(lab.write("look.ipynb", f"{IMPORTS}\nn = 'look'", *QUESTIONS, "Toy()", "show(Toy.act)"),
                              dark=dark, height=2600)
     lab.run_all()

@@ -68,11 +68,10 @@ def replays(request, replay):
 
 
 @pytest.mark.parametrize("name", SAVED)
-def test_a_saved_notebook_replays(replays, name, capsys):
+def test_a_saved_notebook_replays(replays, name, measured):
     """BOOK-1."""
     code, said, seconds = replays[name].result()
-    with capsys.disabled():
-        print(f"\n{name} replayed in {seconds:.1f} s, PYTHONHASHSEED={SEED}", end="")
+    measured(f"{name} replayed in {seconds:.1f} s, PYTHONHASHSEED={SEED}")
     assert code == 0, f"{said}\n{name} does not replay. To repeat: EVLAB_HASHSEED={SEED}"
 
 

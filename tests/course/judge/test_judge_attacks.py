@@ -163,8 +163,11 @@ def test_the_cage_refuses(judge, ground, door, name):
 
 
 @pytest.mark.parametrize("name", CELLS | BOMBS | SILENT)
-def test_nothing_passes_and_nothing_goes_on_without_end(judge, name):
+def test_nothing_passes_and_nothing_goes_on_without_end(judge, name, monkeypatch):
     """GRADE-1. Forged words, patched modules, values that lie, all ways to end, and what does not end by itself."""
+    if name.endswith("calls"):  # their number ends these, and how fast they come depends on the machine
+        monkeypatch.setattr(processes, "CALL_SECONDS", 10.0)
+        monkeypatch.setattr(processes, "PATIENCE", 20.0)
     assert_fails(judge, name)
     assert_still_judges(judge)
 
