@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Producer", "RecordMetadata", "Sent"]
 
+_OVERHEAD = 24
+"""Bytes that a record takes in a batch besides its key and value, about."""
 ACKS = {0: 0, 1: 1, "all": -1, -1: -1}
 PATIENCE = 120.0
 """Seconds after which a batch that nobody acked has failed (Kafka: delivery.timeout.ms)."""
@@ -99,9 +101,10 @@ class _Batch:
 class _Lane:
     """The way to one partition: one batch that fills, those that wait, and whether one is under way."""
 
-    __slots__ = ("busy", "filling", "sequence", "timer", "waiting")
+    __slots__ = ("busy", "filling", "key", "sequence", "timer", "waiting")
 
-    def __init__(self):
+    def __init__(self, key: TopicPartition):
+        self.key = key
         self.filling: _Batch | None = None
         self.waiting: deque[_Batch] = deque()
         self.busy, self.sequence = False, 0
@@ -143,8 +146,7 @@ class Producer(Transactional):
                              next_step='leave idempotent=True and acks="all"')
         self.sent = 0
         """Requests that were sent, repeated ones too."""
-        self._lanes: dict[TopicPartition, _Lane] = {}
-        self._counts: dict[str, int] = {}
+        self._topics: dict[str, list[_Lane]] = {}
         self._homeless: list[tuple] = []  # records whose topic is not known yet
         self._asking: Later | None = None
         self._failure: EvlabError | None = None
@@ -161,53 +163,47 @@ class Producer(Transactional):
         """
         if self.transactional_id is not None:
             self._check_open()
-        if value is not None and type(value) is not bytes:
+        if type(value) is not bytes and value is not None:
             value, key, timestamp = _of_event(value, key, timestamp)
-        if type(key) is str:
-            key = key.encode()
+        if type(key) is not bytes and key is not None:
+            key = _bytes_of(key)
         if timestamp is None:
             timestamp = int((self.env.epoch + self.env.now()) * 1000)
-        count = self._counts.get(topic) or self._count(topic)
-        row = (timestamp, key, value, tuple(headers) if headers else ())
-        if not count:
+        row = timestamp, key, value, tuple(headers) if headers else ()
+        lanes = self._topics.get(topic) or self._find(topic)
+        if not lanes:
             later = Later()
             self._homeless.append((topic, row, partition, later))
             return later
-        if partition is None:
-            partition = self.partitioner(key, count)
-        return self._put(topic, partition, row)
+        return self._put(lanes, partition, row)
 
-    def _put(self, topic: str, partition: int, row: tuple) -> Sent:
-        lane = self._lanes.get((topic, partition))
-        if lane is None:
-            lane = self._lane(topic, partition)
+    def _put(self, lanes: list[_Lane], partition: int | None, row: tuple) -> Sent:
+        _, key, value, _ = row
+        if partition is None:
+            partition = self.partitioner(key, len(lanes))
+        if type(partition) is not int or not 0 <= partition < len(lanes):
+            raise InvalidUse(f"{lanes[0].key[0]} has no partition {partition!r:.20}",
+                             next_step=f"give 0 to {len(lanes) - 1}")
+        lane = lanes[partition]
         batch = lane.filling
-        size = 24 + len(row[1] or b"") + len(row[2] or b"")
+        size = _OVERHEAD + (len(key) if key else 0) + (len(value) if value else 0)
         if batch is None or batch.size + size > self.batch_bytes:
-            batch = self._begin(lane, (topic, partition))
+            batch = self._begin(lane)
         rows = batch.rows
+        sent = Sent(batch, len(rows))
         rows.append(row)
         batch.size += size
-        sent = Sent(batch, len(rows) - 1)
         if len(rows) >= self.batch_records:
             self._close_batch(lane)
-            if len(lane.waiting) >= self.request_batches or not self.linger:
+            if not self.linger or len(lane.waiting) >= self.request_batches:
                 self._ship(lane)
-        elif not self.linger and not lane.busy and self.batch_records == 1:
-            self._ship(lane)
         return sent
 
-    def _lane(self, topic: str, partition: int) -> _Lane:
-        if type(partition) is not int or not 0 <= partition < self.client.partitions(topic):
-            raise InvalidUse(f"{topic} has no partition {partition!r:.20}",
-                             next_step=f"give 0 to {self.client.partitions(topic) - 1}")
-        return self._lanes.setdefault((topic, partition), _Lane())
-
-    def _begin(self, lane: _Lane, key: TopicPartition) -> _Batch:
+    def _begin(self, lane: _Lane) -> _Batch:
         if lane.filling is not None:
             self._close_batch(lane)
             self._ship(lane)
-        lane.filling = _Batch(key, self.env.now())
+        lane.filling = _Batch(lane.key, self.env.now())
         lane.timer = self.env.after(self.linger, lambda: self._flush_lane(lane))
         return lane.filling
 
@@ -216,7 +212,7 @@ class Producer(Transactional):
         lane.filling = None
         lane.timer.cancel()
         if hasattr(self.partitioner, "next_batch"):
-            self.partitioner.next_batch(self._counts[lane.waiting[-1].key[0]])
+            self.partitioner.next_batch(len(self._topics[lane.key[0]]))
 
     def _flush_lane(self, lane: _Lane) -> None:
         if lane.filling is not None:
@@ -226,9 +222,9 @@ class Producer(Transactional):
     def flush(self) -> Later:
         """Send what has been gathered. Done when every record sent so far is acked; fails if one was not, with what its
         own Later says, since the last flush."""
-        for lane in list(self._lanes.values()):
+        for lane in self._lanes():
             self._flush_lane(lane)
-        open_ones = [batch.acked for lane in self._lanes.values() for batch in lane.waiting if not batch.acked.done]
+        open_ones = [batch.acked for lane in self._lanes() for batch in lane.waiting if not batch.acked.done]
         open_ones += [later for _, _, _, later in self._homeless]
         if self._failure is not None:
             failed = Later()
@@ -239,8 +235,8 @@ class Producer(Transactional):
 
     # ------------------------------------------------------------------------------------------------- metadata
 
-    def _count(self, topic: str) -> int:
-        """How many partitions the topic has; 0 if that has to be asked first."""
+    def _find(self, topic: str) -> list[_Lane]:
+        """The lanes of a topic, one for each partition; none if the cluster has to be asked first."""
         count = self.client.partitions(topic)
         if not count and (self._asking is None or self._asking.done):
             self._asking = self.client.refresh()
@@ -248,20 +244,28 @@ class Producer(Transactional):
             count = self.client.partitions(topic)
         if not count and self._asking.done and self.client.metadata.version:
             raise unknown(topic)
-        if count:
-            self._counts[topic] = count
-        return count
+        return self._lanes_of(topic)
+
+    def _lanes_of(self, topic: str) -> list[_Lane]:
+        lanes = self._topics.setdefault(topic, [])
+        for number in range(len(lanes), self.client.partitions(topic)):
+            lanes.append(_Lane((topic, number)))
+        return lanes
+
+    def _lanes(self) -> list[_Lane]:
+        return [lane for lanes in self._topics.values() for lane in lanes]
 
     def _learned(self, _: Later) -> None:
-        """The metadata has come: the records that waited for it find their partition."""
-        self._counts = {topic: len(info.partitions) for topic, info in self.client.metadata.topics.items()}
+        """The metadata has come: there may be more partitions, and the records that waited for it find theirs."""
+        for topic in self._topics:
+            self._lanes_of(topic)
         homeless, self._homeless = self._homeless, []
         for topic, row, partition, later in homeless:
-            count = self._counts.get(topic)
-            if not count:
+            lanes = self._lanes_of(topic)
+            if not lanes:
                 later.fail(unknown(topic))
                 continue
-            sent = self._put(topic, self.partitioner(row[1], count) if partition is None else partition, row)
+            sent = self._put(lanes, partition, row)
             sent.then(lambda done, later=later: later._settle(done._value, done._error))
 
     # ------------------------------------------------------------------------------------------------- shipping
@@ -351,7 +355,7 @@ class Producer(Transactional):
                             next_step="look at the brokers; an idempotent producer may send again")
         if self.idempotent and self.transactional_id is None:  # these sequences are lost: go on as a new producer
             self.producer_id = -1
-            for lane in self._lanes.values():
+            for lane in self._lanes():
                 lane.sequence = 0
         self._failure = self._broken = error
         for batch in batches:
@@ -363,6 +367,15 @@ class Producer(Transactional):
 
     def __repr__(self) -> str:
         return f"Producer(acks={self.acks}, {self.sent} requests)"
+
+
+def _bytes_of(key: Any) -> bytes:
+    if isinstance(key, str):
+        return key.encode()
+    if isinstance(key, bytearray | memoryview):
+        return bytes(key)
+    raise InvalidUse(f"{key!r:.60} is no key of a record", why="a key is bytes, or a text",
+                     next_step='give key="order-1042", or no key')
 
 
 def _of_event(value: Any, key: bytes | str | None, timestamp: int | None) -> tuple:
