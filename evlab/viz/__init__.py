@@ -11,7 +11,10 @@ from evlab.viz.compare import compare
 from evlab.viz.compatibility import compatibility
 from evlab.viz.cqrs import Reader, cqrs
 from evlab.viz.figure import Figure
+from evlab.viz.partitions import partition_strips
+from evlab.viz.lag import lag_plot
 from evlab.viz.plot import Plot, plot
+from evlab.viz.rebalances import rebalance_chart
 from evlab.viz.steps import Step, steps
 from evlab.viz.streams import stream_strips
 from evlab.viz.svg import Svg
@@ -20,4 +23,5 @@ from evlab.viz.timeline import timeline
 from evlab.viz.topology import Subscriber, Topology, topology
 
 __all__ = ["ROLES", "TONES", "Figure", "Plot", "Reader", "Step", "Subscriber", "Svg", "Topology", "compare",
-           "compatibility", "cqrs", "plot", "steps", "stream_strips", "timeline", "topology", "use_theme"]
+           "compatibility", "cqrs", "partition_strips", "plot", "rebalance_chart", "steps", "stream_strips",
+           "timeline", "topology", "use_theme"]
