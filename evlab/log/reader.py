@@ -34,7 +34,7 @@ class Reader:
         self.positions: dict[TopicPartition, int] = {}
         self.paused: set[TopicPartition] = set()
         self._next: dict[TopicPartition, int] = {}  # what to fetch next
-        self._kept: dict[TopicPartition, deque[Record]] = {}
+        self._kept: dict[TopicPartition, deque[list[Record]]] = {}  # a list for each batch
         self._asked: dict[TopicPartition, int] = {}  # the offset that a fetch under way asks for
         self._stuck: set[TopicPartition] = set()
         self._touched: set[TopicPartition] = set()
@@ -77,22 +77,23 @@ class Reader:
         keys = [key for key in self._kept if key not in self.paused]
         for step in range(len(keys)):
             key = keys[(self._turn + step) % len(keys)]
-            kept = self._kept[key]
-            count = min(len(kept), most - len(found))
-            if count == len(kept):
-                found.extend(kept)
-                kept.clear()
-                self.positions[key] = self._next[key] if count else self.positions[key]
-            else:
-                found.extend([kept.popleft() for _ in range(count)])
-                self.positions[key] = kept[0].offset
-            if count:
+            if self._kept[key]:
+                self._take_from(key, found, most)
                 self._touched.add(key)
             if len(found) == most:
-                self._turn += step + (1 if not kept else 0)
+                self._turn += step + (not self._kept[key])
                 break
         self.fetch()
         return found
+
+    def _take_from(self, key: TopicPartition, found: list[Record], most: int) -> None:
+        kept = self._kept[key]
+        while kept and len(found) < most:
+            records, room = kept.popleft(), most - len(found)
+            found += records if len(records) <= room else records[:room]
+            if len(records) > room:
+                kept.appendleft(records[room:])
+        self.positions[key] = kept[0][0].offset if kept else self._next[key]
 
     # ------------------------------------------------------------------------------------------------ fetching
 
@@ -102,7 +103,7 @@ class Reader:
             return
         wanted: dict[str, list[FetchFrom]] = {}
         for key, offset in self._next.items():
-            if key in self.paused or key in self._stuck or len(self._kept[key]) >= ENOUGH:
+            if key in self.paused or key in self._stuck or sum(map(len, self._kept[key])) >= ENOUGH:
                 continue
             leader = self.client.leader(*key)
             if leader is None:
@@ -162,7 +163,8 @@ class Reader:
                 records = decode_records(data, at, header, *key)
                 if header.base_offset < offset:
                     records = [record for record in records if record.offset >= offset]
-                kept.extend(records)
+                if records:
+                    kept.append(records)
             at += header.size
             offset = header.next_offset
         self._next[key] = offset
