@@ -201,7 +201,7 @@ class Broker:
                     continue
                 replica = self.replicas.get((topic, number)) or self._open(topic, number)
                 if replica.become(partition):
-                    self.env.spawn(follow(self.env, replica, self.truncation), self.name)
+                    self.env.spawn(follow(self.env, replica, partition, self.truncation), self.name)
                 replica.moved()  # who waits for a fetch here learns of a new leader
         for learn in self.learners:
             learn()

@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 from evlab.env import Env
 from evlab.errors import EvlabError
+from evlab.log.metadata import PartitionInfo
 from evlab.log.partition import OffsetOutOfRange
 from evlab.log.protocol import PORT, Fetch, FetchFrom, GetEpochEnd, GetOffset
 from evlab.log.replica import Replica
@@ -20,14 +21,16 @@ TRUNCATIONS = ("epoch", "high watermark")
 """How a follower finds the place to cut at: by leader epochs, or, as Kafka did before 0.11, by its high watermark."""
 
 
-def follow(env: Env, replica: Replica, truncation: str = "epoch") -> Generator:
-    """A process that keeps a replica equal to its leader's, until another epoch begins."""
-    epoch, leader = replica.epoch, replica.info.leader
+def follow(env: Env, replica: Replica, info: PartitionInfo, truncation: str = "epoch") -> Generator:
+    """A process that keeps a replica equal to that of the leader whom `info` names, until another epoch begins."""
+    epoch, leader = info.epoch, info.leader
     topic, number = replica.partition.topic, replica.partition.number
 
     def ask(message):
         return env.ask(leader, message, PORT, timeout=MAX_WAIT + 1.0)
 
+    if replica.epoch != epoch:
+        return  # another one began before this process had its first turn
     if truncation == "high watermark":
         replica.cut_to(replica.high_watermark)  # what is above it may be acked all the same: see KIP-101
     else:

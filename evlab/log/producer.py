@@ -12,18 +12,18 @@ producer sends the same batch again, and the next one waits, so the order stays.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from itertools import cycle
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from evlab.env import Later, Timer, check_delay
+from evlab.env import Later, check_delay
 from evlab.errors import EvlabError, InvalidUse, Timeout
 from evlab.event import Event
 from evlab.log.client import BACKOFF, REQUEST_TIMEOUT, goes_away, unknown
 from evlab.log.controller import NewProducerId
+from evlab.log.gathering import Batching, Lane, Lanes, RecordMetadata, Sent
 from evlab.log.partitioner import Partitioner
-from evlab.log.protocol import Produce, TopicPartition
+from evlab.log.protocol import Produce
 from evlab.log.records import encode_rows
 from evlab.log.transactional import Transactional
 
@@ -32,83 +32,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Producer", "RecordMetadata", "Sent"]
 
+REMEMBERED = 100_000
+"""Keys of a topic whose partition is remembered."""
 _OVERHEAD = 24
 """Bytes that a record takes in a batch besides its key and value, about."""
 ACKS = {0: 0, 1: 1, "all": -1, -1: -1}
 PATIENCE = 120.0
 """Seconds after which a batch that nobody acked has failed (Kafka: delivery.timeout.ms)."""
-
-
-class RecordMetadata(NamedTuple):
-    """Where a record is."""
-
-    topic: str
-    partition: int
-    offset: int
-    """-1 with acks=0: nobody said."""
-
-
-class Sent(Later):
-    """The outcome of one `send`: a Later whose value is a `RecordMetadata`. It settles when its batch does."""
-
-    __slots__ = ("_batch", "_index")
-
-    def __init__(self, batch: _Batch, index: int):
-        self._batch, self._index = batch, index
-
-    @property
-    def done(self) -> bool:
-        return self._batch.acked._settled
-
-    @property
-    def error(self) -> BaseException | None:
-        return self._batch.acked._error
-
-    @property
-    def value(self) -> RecordMetadata:
-        first = self._batch.acked.value
-        return RecordMetadata(*self._batch.key, first if first < 0 else first + self._index)
-
-    def then(self, call: Callable[[Later], None]) -> Sent:
-        self._batch.acked.then(lambda _: call(self))
-        return self
-
-    # What drives a process reads these two.
-    @property
-    def _value(self) -> RecordMetadata | None:
-        return None if self.error is not None else self.value
-
-    @property
-    def _error(self) -> BaseException | None:
-        return self.error
-
-    def __repr__(self) -> str:
-        return f"Sent({self.value})" if self.done and self.error is None else f"Sent({self._batch.acked})"
-
-
-class _Batch:
-    """Records for one partition that travel together."""
-
-    __slots__ = ("acked", "born", "data", "key", "rows", "size")
-
-    def __init__(self, key: TopicPartition, born: float):
-        self.key, self.born = key, born
-        self.rows: list[tuple] = []
-        self.size = 0
-        self.acked, self.data = Later(), b""
-
-
-class _Lane:
-    """The way to one partition: one batch that fills, those that wait, and whether one is under way."""
-
-    __slots__ = ("busy", "filling", "key", "sequence", "timer", "waiting")
-
-    def __init__(self, key: TopicPartition):
-        self.key = key
-        self.filling: _Batch | None = None
-        self.waiting: deque[_Batch] = deque()
-        self.busy, self.sequence = False, 0
-        self.timer: Timer | None = None
 
 
 class Producer(Transactional):
@@ -127,6 +57,7 @@ class Producer(Transactional):
                  transactional_id: str | None = None, patience: float = PATIENCE):
         self.client = log.client() if hasattr(log, "client") else log
         self.env = self.client.env
+        self._now, self._epoch = self.env.now, self.env.epoch
         if acks not in ACKS or isinstance(acks, bool):
             raise InvalidUse(f"acks={acks!r:.20} is no promise", next_step='give 0, 1 or "all"')
         self.acks, self.idempotent = ACKS[acks], idempotent and ACKS[acks] == -1
@@ -146,7 +77,7 @@ class Producer(Transactional):
                              next_step='leave idempotent=True and acks="all"')
         self.sent = 0
         """Requests that were sent, repeated ones too."""
-        self._topics: dict[str, list[_Lane]] = {}
+        self._topics: dict[str, Lanes] = {}
         self._homeless: list[tuple] = []  # records whose topic is not known yet
         self._asking: Later | None = None
         self._failure: EvlabError | None = None
@@ -168,23 +99,15 @@ class Producer(Transactional):
         if type(key) is not bytes and key is not None:
             key = _bytes_of(key)
         if timestamp is None:
-            timestamp = int((self.env.epoch + self.env.now()) * 1000)
+            timestamp = int((self._epoch + self._now()) * 1000)
         row = timestamp, key, value, tuple(headers) if headers else ()
-        lanes = self._topics.get(topic) or self._find(topic)
-        if not lanes:
+        found = self._topics.get(topic) or self._find(topic)
+        if not found.lanes:
             later = Later()
             self._homeless.append((topic, row, partition, later))
             return later
-        return self._put(lanes, partition, row)
-
-    def _put(self, lanes: list[_Lane], partition: int | None, row: tuple) -> Sent:
-        _, key, value, _ = row
-        if partition is None:
-            partition = self.partitioner(key, len(lanes))
-        if type(partition) is not int or not 0 <= partition < len(lanes):
-            raise InvalidUse(f"{lanes[0].key[0]} has no partition {partition!r:.20}",
-                             next_step=f"give 0 to {len(lanes) - 1}")
-        lane = lanes[partition]
+        # The lane of a key is remembered: choosing it anew would take as long as all the rest of this call.
+        lane = (found.by_key.get(key) if partition is None else None) or self._choose(found, key, partition)
         batch = lane.filling
         size = _OVERHEAD + (len(key) if key else 0) + (len(value) if value else 0)
         if batch is None or batch.size + size > self.batch_bytes:
@@ -199,22 +122,35 @@ class Producer(Transactional):
                 self._ship(lane)
         return sent
 
-    def _begin(self, lane: _Lane) -> _Batch:
+    def _choose(self, topic: Lanes, key: bytes | None, partition: int | None) -> Lane:
+        remember = partition is None and key is not None and type(self.partitioner) is Partitioner
+        if partition is None:
+            partition = self.partitioner(key, len(topic.lanes))
+        if type(partition) is not int or not 0 <= partition < len(topic.lanes):
+            raise InvalidUse(f"{topic.name} has no partition {partition!r:.20}",
+                             next_step=f"give 0 to {len(topic.lanes) - 1}")
+        if remember:
+            if len(topic.by_key) >= REMEMBERED:
+                topic.by_key.clear()
+            topic.by_key[key] = topic.lanes[partition]
+        return topic.lanes[partition]
+
+    def _begin(self, lane: Lane) -> Batching:
         if lane.filling is not None:
             self._close_batch(lane)
             self._ship(lane)
-        lane.filling = _Batch(lane.key, self.env.now())
+        lane.filling = Batching(lane.key, self.env.now())
         lane.timer = self.env.after(self.linger, lambda: self._flush_lane(lane))
         return lane.filling
 
-    def _close_batch(self, lane: _Lane) -> None:
+    def _close_batch(self, lane: Lane) -> None:
         lane.waiting.append(lane.filling)
         lane.filling = None
         lane.timer.cancel()
         if hasattr(self.partitioner, "next_batch"):
-            self.partitioner.next_batch(len(self._topics[lane.key[0]]))
+            self.partitioner.next_batch(len(self._topics[lane.key[0]].lanes))
 
-    def _flush_lane(self, lane: _Lane) -> None:
+    def _flush_lane(self, lane: Lane) -> None:
         if lane.filling is not None:
             self._close_batch(lane)
         self._ship(lane)
@@ -235,7 +171,7 @@ class Producer(Transactional):
 
     # ------------------------------------------------------------------------------------------------- metadata
 
-    def _find(self, topic: str) -> list[_Lane]:
+    def _find(self, topic: str) -> Lanes:
         """The lanes of a topic, one for each partition; none if the cluster has to be asked first."""
         count = self.client.partitions(topic)
         if not count and (self._asking is None or self._asking.done):
@@ -244,40 +180,46 @@ class Producer(Transactional):
             count = self.client.partitions(topic)
         if not count and self._asking.done and self.client.metadata.version:
             raise unknown(topic)
-        return self._lanes_of(topic)
+        return self._grown(topic)
 
-    def _lanes_of(self, topic: str) -> list[_Lane]:
-        lanes = self._topics.setdefault(topic, [])
-        for number in range(len(lanes), self.client.partitions(topic)):
-            lanes.append(_Lane((topic, number)))
-        return lanes
+    def _grown(self, name: str) -> Lanes:
+        """The topic with a lane for each partition that is known of it. With more of them, keys have new places."""
+        topic = self._topics.get(name) or Lanes(name)
+        for number in range(len(topic.lanes), self.client.partitions(name)):
+            topic.lanes.append(Lane((name, number)))
+            topic.by_key.clear()
+        if topic.lanes:
+            self._topics[name] = topic
+        return topic
 
-    def _lanes(self) -> list[_Lane]:
-        return [lane for lanes in self._topics.values() for lane in lanes]
+    def _lanes(self) -> list[Lane]:
+        return [lane for topic in self._topics.values() for lane in topic.lanes]
 
     def _learned(self, _: Later) -> None:
         """The metadata has come: there may be more partitions, and the records that waited for it find theirs."""
-        for topic in self._topics:
-            self._lanes_of(topic)
+        for name in list(self._topics):
+            self._grown(name)
         homeless, self._homeless = self._homeless, []
-        for topic, row, partition, later in homeless:
-            lanes = self._lanes_of(topic)
-            if not lanes:
-                later.fail(unknown(topic))
-                continue
-            sent = self._put(lanes, partition, row)
-            sent.then(lambda done, later=later: later._settle(done._value, done._error))
+        for topic, (timestamp, key, value, headers), partition, later in homeless:
+            try:
+                if not self._grown(topic).lanes:
+                    raise unknown(topic)
+                sent = self.send(topic, value, key=key, headers=headers, timestamp=timestamp, partition=partition)
+            except EvlabError as error:
+                later.fail(error)
+            else:
+                sent.then(lambda done, later=later: later._settle(done._value, done._error))
 
     # ------------------------------------------------------------------------------------------------- shipping
 
-    def _ship(self, lane: _Lane) -> None:
+    def _ship(self, lane: Lane) -> None:
         """Send the batches that wait, unless some are under way."""
         if lane.busy or not lane.waiting:
             return
         lane.busy = True
         self.client.run(self._shipping(lane))
 
-    def _shipping(self, lane: _Lane) -> Generator:
+    def _shipping(self, lane: Lane) -> Generator:
         try:
             if self.transactional_id is not None:
                 yield from self._add(lane.waiting[0].key)
@@ -307,7 +249,7 @@ class Producer(Transactional):
                     raise
                 yield BACKOFF
 
-    def _deliver(self, lane: _Lane, batches: list[_Batch]) -> Generator:
+    def _deliver(self, lane: Lane, batches: list[Batching]) -> Generator:
         """Send some batches until they are acked or given up."""
         (topic, number), count = batches[0].key, 0
         for batch in batches:
@@ -348,7 +290,7 @@ class Producer(Transactional):
         if leader is not None:
             self.env.send(leader, request, "log")
 
-    def _fail(self, batches: list[_Batch], error: Exception) -> None:
+    def _fail(self, batches: list[Batching], error: Exception) -> None:
         if isinstance(error, Timeout):
             error = Timeout(f"{batches[0].key[0]}-{batches[0].key[1]} did not ack in {self.patience:g} s",
                             why="the outcome is unknown: the records may be in the log, or not",

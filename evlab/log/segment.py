@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from evlab.files import Files
-from evlab.log.records import HEADER_SIZE, CorruptBatch, Header, read_header
+from evlab.log.records import HEADER_SIZE, CorruptBatch, Header, check_batch, read_header
 
 __all__ = ["INDEX_INTERVAL", "Segment", "segment_name"]
 
@@ -72,6 +72,7 @@ class Segment:
         self._offsets, self._positions = array("q"), array("q")  # the entries of .index
         self._stamps: list[tuple[int, int]] = []  # the entries of .timeindex: (timestamp, offset)
         self._since_entry, self._newest = 0, self.base_offset
+        self._saved = self._saved_stamps = 0  # entries that are in the files
 
     # ------------------------------------------------------------------------------------------------- writing
 
@@ -86,9 +87,10 @@ class Segment:
             self._note(position, header)
             position += header.size
         self.size = position
+        self._save_entries()
 
     def _note(self, position: int, header: Header) -> None:
-        """Keep the indexes up to date with a batch at `position`.
+        """Keep the entries of the indexes up to date with a batch at `position`.
 
         The entry is made BEFORE the batch is counted, and only once enough bytes have passed: so the first batch of a
         segment never has one.
@@ -97,7 +99,6 @@ class Segment:
         if self._since_entry > self.index_interval:
             self._offsets.append(header.last_offset)
             self._positions.append(position)
-            self._index.append(OFFSETS.pack(header.last_offset - self.base_offset, position))
             self._stamp()
             self._since_entry = 0
         self._since_entry += header.size
@@ -113,7 +114,15 @@ class Segment:
         """An entry of the time index: the largest timestamp so far and the batch that has it, if it has grown."""
         if self.largest >= 0 and (not self._stamps or self.largest > self._stamps[-1][0]):
             self._stamps.append((self.largest, self._newest))
-            self._times.append(TIMES.pack(self.largest, self._newest - self.base_offset))
+
+    def _save_entries(self) -> None:
+        """Write the entries that are not in the index files yet."""
+        for at in range(self._saved, len(self._offsets)):
+            self._index.append(OFFSETS.pack(self._offsets[at] - self.base_offset, self._positions[at]))
+            self._saved += 1
+        for timestamp, offset in self._stamps[self._saved_stamps:]:
+            self._times.append(TIMES.pack(timestamp, offset - self.base_offset))
+            self._saved_stamps += 1
 
     def sync(self) -> None:
         """Return when all that was appended is on the disk. The indexes are not: they can be made anew."""
@@ -122,6 +131,7 @@ class Segment:
     def seal(self) -> None:
         """Nothing more will be added: note the largest timestamp, and sync all three files."""
         self._stamp()
+        self._save_entries()
         for file in (self._log, self._index, self._times):
             file.sync()
 
@@ -144,23 +154,41 @@ class Segment:
     # ------------------------------------------------------------------------------------------------- opening
 
     def load(self) -> None:
-        """Open a segment that was closed in good order: take its indexes, and read on from their last entry."""
+        """Open a segment that was closed in good order: take its indexes, and read on from their last entries.
+
+        Raises `CorruptBatch` for damage in what is read: it decides where the segment ends.
+        """
         self._forget()
-        if not self._load_indexes():
+        if not self._load_indexes() or not self._read_on():
             self.rebuild()
-            return
-        start = self._positions[-1] if self._positions else 0
-        if self._stamps:
-            self.largest, self._newest = self._stamps[-1]
+
+    def _read_on(self) -> bool:
+        """Read the batches from the one with the largest timestamp on. False if the indexes do not fit them."""
         if self._log.size():
             self.first = self._header_at(0).base_timestamp
-        for position, header in self.scan(start):
-            if position == start and self._offsets and header.last_offset != self._offsets[-1]:
-                self.rebuild()
-                return
-            self._count(header)
-            self.size = position + header.size
-            self._since_entry += header.size
+        if self._stamps:
+            self.largest, self._newest = self._stamps[-1]
+        at = bisect_right(self._offsets, self._newest) - 1 if self._stamps else -1
+        start = self._positions[at] if at >= 0 else 0
+        missing = {self._offsets[-1]: self._positions[-1]} if self._offsets else {}  # entries that must be met
+        stamp = {self._newest: self.largest} if self._stamps else {}
+        try:
+            for position, data, header in self.batches(start):
+                if position == start and at >= 0 and header.last_offset != self._offsets[at]:
+                    return False
+                self.check(data, 0, header, position)
+                if missing.get(header.last_offset) == position:
+                    missing, self._since_entry = {}, 0
+                if stamp.get(header.last_offset) == header.max_timestamp:
+                    stamp = {}
+                self._count(header)
+                self.size = position + header.size
+                self._since_entry += header.size
+        except CorruptBatch:
+            if not start:
+                raise
+            return False  # or it is the `.log` that is damaged: `rebuild` will find out
+        return not missing and not stamp
 
     def _load_indexes(self) -> bool:
         """Read both index files. False if they are not what an index can be."""
@@ -174,35 +202,38 @@ class Segment:
             before = relative, position
             self._offsets.append(self.base_offset + relative)
             self._positions.append(position)
+        self._saved = len(self._offsets)
         before = (-1, -1)
         for timestamp, relative in TIMES.iter_unpack(times):
             if timestamp <= before[0] or relative < before[1]:
                 return False
             before = timestamp, relative
             self._stamps.append((timestamp, self.base_offset + relative))
+        self._saved_stamps = len(self._stamps)
         return True
 
     def rebuild(self) -> None:
         """Make both indexes anew from the batches."""
         self._forget()
-        self._index.truncate(0)
-        self._times.truncate(0)
-        for position, header in self.scan():
+        for position, _, header in self.batches():
             self._note(position, header)
             self.size = position + header.size
+        self._index.truncate(0)
+        self._times.truncate(0)
+        self._save_entries()
 
     # ------------------------------------------------------------------------------------------------- reading
 
     def read(self, offset: int, max_bytes: int, end: int | None = None) -> bytes:
         """Whole batches, from the one that holds `offset` on: at most `max_bytes`, but at least one batch.
 
-        end: give nothing of a batch that reaches this offset or goes beyond it. What was read is not checked here: a
-        broker passes batches on as they are, and the reader checks the CRC.
+        end: give nothing of a batch that reaches this offset or goes beyond it. Raises `CorruptBatch`, with the file's
+        name, which a reader who is elsewhere could not tell. (Kafka leaves the CRC to the reader.)
         """
         position = self.position_of(offset)
         if position >= self.size:
             return b""
-        data = self._log.read(position, max(max_bytes, HEADER_SIZE))
+        data = self._log.read(position, min(max(max_bytes, HEADER_SIZE), self.size - position))
         at, expected = 0, None
         while at + HEADER_SIZE <= len(data):
             header = self._checked(data, at, position + at)
@@ -214,6 +245,7 @@ class Segment:
                 if at:
                     break
                 data = self._log.read(position, header.size)
+            self.check(data, at, header, position + at)
             at += header.size
         return data if at == len(data) else data[:at]
 
@@ -245,14 +277,16 @@ class Segment:
         if timestamp > self.largest:
             return None
         at = bisect_right(self._stamps, (timestamp, -1)) - 1
-        largest, start = self._stamps[at] if at >= 0 else (None, self.base_offset)
+        largest, start = self._stamps[at] if at >= 0 else (-1, self.base_offset)
+        fits = at < 0
         for _, header in self.near(start):
-            if header.last_offset == start and header.max_timestamp != largest is not None:
-                self.rebuild()
-                return self.offset_of(timestamp)
+            fits = fits or header.last_offset == start and header.max_timestamp == largest
             if header.max_timestamp >= timestamp:
-                return header.base_offset
-        return None
+                if fits:
+                    return header.base_offset
+                break
+        self.rebuild()  # the time index does not fit the batches
+        return self.offset_of(timestamp)
 
     def headers(self, position: int = 0) -> Iterator[Placed]:
         """The batches from that byte on, their headers alone: one small read for each.
@@ -273,20 +307,20 @@ class Segment:
                                why=f"the one before it ends at {expected - 1}",
                                next_step="restore the file from a copy; nothing was cut off")
 
-    def scan(self, position: int = 0) -> Iterator[Placed]:
-        """The batches from that byte to the end of the file. Raises `CorruptBatch` where one is not whole."""
-        for start, _, header in self.batches(position):
-            yield Placed(start, header)
-
     def batches(self, position: int = 0) -> Iterator[tuple[int, bytes, Header]]:
-        """The same with their bytes, read in large pieces. The CRC is left to the caller."""
-        size = self._log.size()
+        """The batches from that byte to the end of the file, with their bytes, read in large pieces.
+
+        Raises `CorruptBatch` where one is not whole or its offset does not go on. The CRC is left to the caller.
+        """
+        size, expected = self._log.size(), None if position else self.base_offset
         base, data = position, b""
         while position < size:
             at = position - base
             if len(data) - at < HEADER_SIZE:
                 base, data, at = position, self._log.read(position, CHUNK), 0
             header = self._checked(data, at, position)
+            self._goes_on(header, expected, position)
+            expected = header.next_offset
             if len(data) - at < header.size:
                 base, data, at = position, self._log.read(position, max(CHUNK, header.size)), 0
                 if len(data) < header.size:
@@ -312,6 +346,13 @@ class Segment:
         """The header at `at` of `data`, which is byte `position` of the file."""
         try:
             return read_header(data, at)
+        except CorruptBatch as error:
+            raise self._named(error, position) from error
+
+    def check(self, data: bytes, at: int, header: Header, position: int) -> None:
+        """Raise `CorruptBatch` unless the batch at `at` of `data`, byte `position` of the file, is what was written."""
+        try:
+            check_batch(data, at, header)
         except CorruptBatch as error:
             raise self._named(error, position) from error
 

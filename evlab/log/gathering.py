@@ -1,0 +1,95 @@
+"""What a producer has gathered and not yet handed over: batches that fill, and the way that each of them takes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from evlab.env import Later, Timer
+from evlab.log.protocol import TopicPartition
+
+__all__ = ["Batching", "Lane", "Lanes", "RecordMetadata", "Sent"]
+
+
+class RecordMetadata(NamedTuple):
+    """Where a record is."""
+
+    topic: str
+    partition: int
+    offset: int
+    """-1 with acks=0: nobody said."""
+
+
+class Sent(Later):
+    """The outcome of one `send`: a Later whose value is a `RecordMetadata`. It settles when its batch does."""
+
+    __slots__ = ("_batch", "_index")
+
+    def __init__(self, batch: Batching, index: int):
+        self._batch, self._index = batch, index
+
+    @property
+    def done(self) -> bool:
+        return self._batch.acked._settled
+
+    @property
+    def error(self) -> BaseException | None:
+        return self._batch.acked._error
+
+    @property
+    def value(self) -> RecordMetadata:
+        first = self._batch.acked.value
+        return RecordMetadata(*self._batch.key, first if first < 0 else first + self._index)
+
+    def then(self, call: Callable[[Later], None]) -> Sent:
+        self._batch.acked.then(lambda _: call(self))
+        return self
+
+    # What drives a process reads these two.
+    @property
+    def _value(self) -> RecordMetadata | None:
+        return None if self.error is not None else self.value
+
+    @property
+    def _error(self) -> BaseException | None:
+        return self.error
+
+    def __repr__(self) -> str:
+        return f"Sent({self.value})" if self.done and self.error is None else f"Sent({self._batch.acked})"
+
+
+class Batching:
+    """Records for one partition that travel together."""
+
+    __slots__ = ("acked", "born", "data", "key", "rows", "size")
+
+    def __init__(self, key: TopicPartition, born: float):
+        self.key, self.born = key, born
+        self.rows: list[tuple] = []
+        self.size = 0
+        self.acked, self.data = Later(), b""
+
+
+class Lane:
+    """The way to one partition: one batch that fills, those that wait, and whether one is under way."""
+
+    __slots__ = ("busy", "filling", "key", "sequence", "timer", "waiting")
+
+    def __init__(self, key: TopicPartition):
+        self.key = key
+        self.filling: Batching | None = None
+        self.waiting: deque[Batching] = deque()
+        self.busy, self.sequence = False, 0
+        self.timer: Timer | None = None
+
+
+class Lanes:
+    """The lanes of a topic, and the lane of each key seen before."""
+
+    __slots__ = ("by_key", "lanes", "name")
+
+    def __init__(self, name: str):
+        self.name = name
+        self.lanes: list[Lane] = []
+        self.by_key: dict[bytes, Lane] = {}
