@@ -122,7 +122,7 @@ def random_reads() -> list[tuple[str, ...]]:
                 offset = chance.randrange(size)
                 start = time.perf_counter()
                 batch = next(decode_batches(partition.read(offset, 1)))
-                record = batch.record(offset)
+                record = batch.records[offset - batch.base_offset]
                 took.append(time.perf_counter() - start)
                 assert record.offset == offset
             found[size] = statistics.median(took) * 1e6
@@ -197,12 +197,12 @@ def simulated_day(count: int) -> int:
     def shop():
         sent = 0
         for minute in range(1440):
+            seen.append(max((row.lag or 0 for row in log.lag("email")), default=0))
             due = int(count * (minute + 1) / 1440 - 60 * math.sin(minute / 229) * count / 1e6)
             for number in range(sent, due):
                 producer.send("orders", b"order", key=KEYS[number % 1000], timestamp=minute)
             sent = max(sent, due)
             producer.flush()
-            seen.append(max((row.lag or 0 for row in log.lag("email")), default=0))
             yield 60.0
 
     def worker(consumer):
@@ -215,7 +215,8 @@ def simulated_day(count: int) -> int:
                 yield consumer.arrived
 
     for _ in range(3):
-        world.spawn(worker(Consumer(log, "email", "orders", session_timeout=600.0)))
+        world.spawn(worker(Consumer(log, "email", "orders", session_timeout=600.0, heartbeat_interval=60.0,
+                                    fetch_max_wait=60.0)))
     world.spawn(shop())
     world.run(until=86_400.0)
     return max(seen)

@@ -7,7 +7,6 @@ comes to it as requests (see evlab.log.protocol), and each is answered in `handl
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from functools import partial
 from typing import Any
 
 from evlab.env import Env, Later
@@ -78,7 +77,7 @@ class Broker:
                 break
             except EvlabError:
                 yield BEAT
-        while True:
+        while self.controller != self.name:  # else it is its own controller, and has no followers
             yield BEAT
             self._watch_followers()
             try:
@@ -218,12 +217,9 @@ class Broker:
             wanted = replica.wanted_isr(self.max_lag)
             if wanted is not None:
                 replica.proposed = wanted
-                request = AlterIsr(*key, replica.epoch, wanted)
-                self._ask_controller(request).then(partial(self._altered, replica, replica.epoch))
+                self._ask_controller(AlterIsr(*key, replica.epoch, replica.info.version, wanted)).then(self._altered)
 
-    def _altered(self, replica: Replica, epoch: int, answer: Later) -> None:
-        if replica.epoch == epoch:
-            replica.proposed = None
+    def _altered(self, answer: Later) -> None:
         if answer.error is None:
             self._learn(answer.value)
 

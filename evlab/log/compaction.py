@@ -14,14 +14,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
-from evlab.log.partition import Partition
-from evlab.log.records import Batch, Record, decode_batches, encode_batch
+from evlab.log.partition import CLEANED_FILE, Partition, rewritten
+from evlab.log.records import Batch, Record, decode_batches
 from evlab.log.segment import Segment, segment_name
 
 __all__ = ["Compacted", "compact", "dirty_ratio"]
-
-CLEANED_FILE = "cleaner-offset-checkpoint"
-"""Keeps the offset up to which the partition was compacted."""
+_FARTHEST = 2**31
+"""Offsets in a segment fit into 32 bits."""
 
 
 class Compacted(NamedTuple):
@@ -59,9 +58,12 @@ def compact(partition: Partition, now: int, below: int | None = None, *, force: 
     bytes_before = sum(segment.size for segment in segments)
     for group in _groups(segments, partition.config.segment_bytes):
         cleaner = _Cleaner(partition, newest, now)
-        _replace(partition, group, b"".join(cleaner.clean(group)))
+        data = b"".join(cleaner.clean(group))
+        with partition.writing():
+            _replace(partition, group, data)
         before, after, bytes_after = before + cleaner.before, after + cleaner.after, bytes_after + group[0].size
-    _save(partition, end)
+    with partition.writing():
+        _save(partition, end)
     return Compacted(before, after, bytes_before, bytes_after, len(newest))
 
 
@@ -90,8 +92,9 @@ def _visible(partition: Partition, batch: Batch) -> Iterator[Record]:
 
 
 def _batches(segment: Segment) -> Iterator[Batch]:
-    for _, data, _ in segment.batches():
-        yield from decode_batches(data)
+    for position, data, header in segment.batches():
+        segment.check(data, 0, header, position)
+        yield from decode_batches(data, check=False)
 
 
 class _Cleaner:
@@ -111,7 +114,7 @@ class _Cleaner:
                 self.before += len(batch.records)
                 self.after += len(kept)
                 if kept or batch.last_offset + 1 == segments[-1].next_offset:  # the last one keeps the end of the log
-                    yield self._written(batch, kept, due, horizon)
+                    yield rewritten(batch, kept, due, horizon)
                     due = batch.last_offset + 1
 
     def _kept(self, batch: Batch) -> tuple[list[Record], int | None]:
@@ -126,21 +129,13 @@ class _Cleaner:
             return kept, None
         return kept, self.now + self.partition.config.delete_retention_ms if horizon is None else horizon
 
-    def _written(self, batch: Batch, kept: list[Record], due: int, horizon: int | None) -> bytes:
-        sequence = batch.base_sequence
-        if sequence >= 0:
-            sequence = (sequence - (batch.base_offset - due)) % 2**31
-        return encode_batch(kept, base_offset=due, last_offset=batch.last_offset, keep_offsets=True,
-                            leader_epoch=batch.leader_epoch, producer_id=batch.producer_id,
-                            producer_epoch=batch.producer_epoch, base_sequence=sequence, codec=batch.codec,
-                            transactional=batch.transactional, control=batch.control, delete_horizon=horizon)
-
 
 def _groups(segments: list[Segment], limit: int) -> Iterator[list[Segment]]:
     """Neighbours that fit into one segment, going by their size of today."""
     group: list[Segment] = []
     for segment in segments:
-        if group and sum(one.size for one in group) + segment.size > limit:
+        fits = sum(one.size for one in group) + segment.size <= limit
+        if group and not (fits and segment.next_offset - group[0].base_offset < _FARTHEST):
             yield group
             group = []
         group.append(segment)

@@ -18,9 +18,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from evlab.env import Later, Signal
+from evlab.env import Later, Signal, check_delay
 from evlab.errors import EvlabError, InvalidUse, WouldBlock
 from evlab.log.client import BACKOFF, goes_away
 from evlab.log.coordinator import OFFSETS_TOPIC, CommitOffsets, GetCommitted
@@ -35,7 +36,7 @@ from evlab.log.group import (
     shown,
 )
 from evlab.log.protocol import GetOffset, TopicPartition
-from evlab.log.reader import Reader
+from evlab.log.reader import MAX_WAIT, Reader
 from evlab.log.records import Record
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ class Consumer:
     assignor: "range", "roundrobin" or "cooperative-sticky". reset: where to begin without a committed offset, or when
     that is gone: "earliest", "latest", or "none", which raises. isolation: "read_uncommitted" or "read_committed".
     auto_commit: commit by itself, at a poll, what the poll before has given. instance_id: static membership.
-    session_timeout, max_poll_interval, heartbeat_interval, auto_commit_interval: seconds.
+    session_timeout, max_poll_interval, heartbeat_interval, auto_commit_interval: seconds; fetch_max_wait: how long a
+    broker may keep a fetch for which it has nothing.
     on_assigned, on_revoked: called in `poll` with the list of partitions that came or go; on_revoked while this
     consumer may still commit them.
     """
@@ -65,7 +67,8 @@ class Consumer:
     def __init__(self, log: Log, group: str, topics: Iterable[str] | str, *, assignor: str = "range",
                  auto_commit: bool = False, reset: str = "earliest", isolation: str = "read_uncommitted",
                  session_timeout: float = 10.0, max_poll_interval: float = 300.0, heartbeat_interval: float = 3.0,
-                 auto_commit_interval: float = 5.0, instance_id: str | None = None, name: str = "",
+                 auto_commit_interval: float = 5.0, fetch_max_wait: float = MAX_WAIT,
+                 instance_id: str | None = None, name: str = "",
                  on_assigned: Callable[[list[TopicPartition]], Any] = lambda partitions: None,
                  on_revoked: Callable[[list[TopicPartition]], Any] = lambda partitions: None):
         self.client = log.client() if hasattr(log, "client") else log
@@ -82,8 +85,9 @@ class Consumer:
         self.heartbeat_interval, self.auto_commit_interval = heartbeat_interval, auto_commit_interval
         self.on_assigned, self.on_revoked = on_assigned, on_revoked
         self.member = name or self.client.next_member()
-        self.generation = -1
-        self.reader = Reader(self.client, isolation == "read_committed", self._out_of_range, self._wake)
+        self.generation, self._commits = -1, 0
+        self.reader = Reader(self.client, isolation == "read_committed", self._out_of_range, self._wake,
+                             check_delay(fetch_max_wait))
         self._signal = Signal()
         self._joined, self._must_join, self._closed = False, True, False
         self._joining: Later | None = None
@@ -113,7 +117,7 @@ class Consumer:
                                  next_step="write `yield consumer.arrived` in a process, and then poll()")
             until = self.env.now() + timeout
             self.env.after(timeout, lambda: None)
-            drive(lambda: bool(self.reader.ready) or self._must_join or self._share is not None
+            drive(lambda: bool(self.reader.ready) or self._may_join or self._share is not None
                   or self.env.now() >= until)
             self._take_part()
             records = self._next(max_records)
@@ -123,17 +127,24 @@ class Consumer:
         if type(max_records) is not int or max_records < 1:
             raise InvalidUse(f"max_records={max_records!r:.20} is no number to count with", next_step="give 1 or more")
         if self._failure is not None:
-            failure, self._failure = self._failure, None
+            failure = self._failure
+            if not isinstance(failure, Fenced):  # that one stays: this consumer has no place any more
+                self._failure = None
             raise failure
         return self.reader.take(max_records)
 
     @property
     def arrived(self) -> Later:
         """Done when a poll has something to give or to do: at once if it has already."""
-        if (self.reader.ready or self._must_join or self._share is not None or self._failure is not None
+        if (self.reader.ready or self._may_join or self._share is not None or self._failure is not None
                 or self._lost):
             return Later.of()
         return self._signal.next()
+
+    @property
+    def _may_join(self) -> bool:
+        """Has the next poll to join? Not while a join is under way: its end fires the signal."""
+        return self._must_join and (self._joining is None or self._joining.done)
 
     @property
     def assignment(self) -> list[TopicPartition]:
@@ -193,19 +204,20 @@ class Consumer:
         if not found:
             return Later.of()
         self._last_commit = self.env.now()
-        return self.client.run(self._committing(found))
+        self._commits += 1
+        return self.client.run(self._committing(found, self._commits))
 
-    def _committing(self, found: tuple[tuple[str, int, int], ...]) -> Generator:
+    def _committing(self, found: tuple[tuple[str, int, int], ...], number: int) -> Generator:
         """Ask until there is an answer. If a rebalance ended meanwhile, once more for what is still ours."""
         while True:
             member, generation = self.member, self.generation
             try:
-                return (yield from self._insist(CommitOffsets(self.group, member, generation, found)))
-            except (Fenced, UnknownMember):
+                return (yield from self._insist(CommitOffsets(self.group, member, generation, found, number)))
+            except (Fenced, UnknownMember) as error:
                 if self._joining is not None and not self._joining.done:
                     yield self._joining
                 elif (member, generation) == (self.member, self.generation):
-                    self._lose_all()
+                    self._lose_all(error)
                     raise
                 found = tuple(one for one in found if one[:2] in self.reader.positions)
                 if not found or member != self.member:
@@ -226,13 +238,16 @@ class Consumer:
         expected back."""
         if self._closed:
             return Later.of()
-        if self.auto_commit:
-            self.commit()
+        last = self.commit() if self.auto_commit else Later.of()
         self._closed = True
         self.reader.close()
-        if self.instance_id is not None or not self._joined:
-            return Later.of()
-        return self.client.ask(self._coordinator(), LeaveGroup(self.group, self.member))
+        return self.client.run(self._leaving(last))
+
+    def _leaving(self, last: Later) -> Generator:
+        with suppress(EvlabError):
+            yield last  # a commit of one who has left would be refused
+        if self.instance_id is None and (self._joined or self._joining is not None):
+            yield self.client.ask(self._coordinator(), LeaveGroup(self.group, self.member))
 
     def __enter__(self) -> Consumer:
         return self
@@ -250,22 +265,21 @@ class Consumer:
         now = self.env.now()
         if self._joined and self.auto_commit and now - self._last_commit >= self.auto_commit_interval:
             self.commit()
+        self._take_up()
         if self._must_join:
             self._join()
         elif self._joined and now - self._last_beat >= self.heartbeat_interval:
             self._beat()
-        if self._share is not None:
-            share, self._share = self._share, None
-            self._take(share)
+        self._take_up()
         self.reader.fetch()
 
     def _join(self) -> None:
-        if self._joining is not None and not self._joining.done:
+        if not self._may_join:
             return
         self._must_join, self._share = False, None
         if self.assignor != "cooperative-sticky" and self.reader.positions:
             self._revoke(self.assignment)  # eager: give back all before the others can have any
-        self._joining = self.client.run(self._joining_now())
+        self._joining = self.client.run(self._joining_now()).then(lambda _: self._wake())
 
     def _joining_now(self) -> Generator:
         while not self._closed:
@@ -292,8 +306,11 @@ class Consumer:
         self._share = list(joined.partitions)
         self._wake()
 
-    def _take(self, share: list[TopicPartition]) -> None:
-        """Begin to read what is new, and give back what is no longer ours."""
+    def _take_up(self) -> None:
+        """Begin to read what is new in our share, and give back what is no longer in it."""
+        if self._share is None or self._must_join:
+            return
+        share, self._share = self._share, None
         gone = [partition for partition in self.assignment if partition not in share]
         new = [partition for partition in share if partition not in self.reader.positions]
         if gone:
@@ -311,7 +328,7 @@ class Consumer:
         for partition in new:
             found = committed.get(partition)
             places[partition] = found.offset if found is not None else (yield from self._first(*partition))
-        if self.generation == generation and not self._closed:
+        if self.generation == generation and self._joining.done and not self._closed:
             for partition, offset in places.items():
                 if offset is not None:
                     self.reader.add(partition, offset)
@@ -337,14 +354,17 @@ class Consumer:
         for partition in partitions:
             self.reader.remove(partition)
 
-    def _lose_all(self) -> None:
-        """The group goes on without us: nothing that we hold is ours any more. The next poll joins again."""
+    def _lose_all(self, error: EvlabError | None = None) -> None:
+        """The group goes on without us: nothing that we hold is ours any more. The next poll joins again, unless
+        another consumer has our instance_id: then it raises `Fenced`."""
         if self._must_join or self._closed:
             return
         self._lost += self.assignment
         self._drop(self.assignment)
         self._joined, self._must_join, self.generation, self._share = False, True, -1, None
         self.member = self.client.next_member()
+        if getattr(error, "instance", None) is not None:
+            self._must_join, self._failure = False, error
         self._wake()
 
     def _coordinator(self) -> str | None:
@@ -381,7 +401,7 @@ class Consumer:
                 self._must_join = True
                 self._wake()
             elif isinstance(done.error, Fenced | UnknownMember):
-                self._lose_all()
+                self._lose_all(done.error)
             elif done.error is not None:
                 self.client.refresh()
 

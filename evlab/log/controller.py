@@ -78,6 +78,8 @@ class AlterIsr(NamedTuple):
     topic: str
     partition: int
     epoch: int
+    version: int
+    """The leader knows this version of the partition: a request that comes late, or twice, is of an older one."""
     isr: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -184,10 +186,13 @@ class Controller:
             raise FencedLeaderEpoch(f"{message.topic}-{message.partition} is in epoch {partition.epoch}, not "
                                     f"{message.epoch}", why="another leader was chosen meanwhile",
                                     next_step="ask for the metadata again")
+        if message.version != partition.version:
+            raise FencedLeaderEpoch(f"{message.topic}-{message.partition} is at version {partition.version}, not "
+                                    f"{message.version}", why="it has changed meanwhile, by this very request perhaps",
+                                    next_step="ask for the metadata again")
         isr = tuple(name for name in partition.replicas
                     if name in message.isr and (name in self.metadata.brokers or name in partition.isr))
-        if isr and isr != partition.isr:
-            self._decide(self.metadata.with_partition(message.topic, message.partition, isr=isr))
+        self._decide(self.metadata.with_partition(message.topic, message.partition, isr=isr or partition.isr))
         return self.metadata
 
     # -------------------------------------------------------------------------------------------------- topics

@@ -34,6 +34,8 @@ class CommitOffsets(NamedTuple):
     generation: int
     offsets: tuple[tuple[str, int, int], ...]
     """(topic, partition, next offset to read)"""
+    number: int = 0
+    """The member counts its commits, so that one that comes late does not undo the next; 0: not counted."""
     producer_id: int = -1
     producer_epoch: int = -1
     """Of the transaction that they are a part of: they count when it is committed."""
@@ -98,19 +100,13 @@ class Coordinator:
             self._epoch = replica.epoch
             self.groups, self.committed, self._pending = {}, {}, {}
             self._load()
-        counts = {topic: len(info.partitions) for topic, info in self.broker.metadata.topics.items()}
         for group in self.groups.values():
-            if group.counts != counts:
-                group.counts = counts
-                group.begin_rebalance()
+            group.look_at_topics()
 
     # ------------------------------------------------------------------------------------------------- members
 
     def _join(self, request: JoinGroup) -> Later:
-        group = self.group(request.group)
-        if not group.counts:
-            group.counts = {topic: len(info.partitions) for topic, info in self.broker.metadata.topics.items()}
-        return group.join(request)
+        return self.group(request.group).join(request)
 
     def _heartbeat(self, request: Heartbeat) -> None:
         self.group(request.group).heartbeat(request)
@@ -124,6 +120,9 @@ class Coordinator:
         group = self.group(request.group)
         if request.member or group.members:
             group.check(request.member, request.generation)
+            request = request._replace(offsets=group.not_overtaken(request.member, request.number, request.offsets))
+            if not request.offsets:
+                return Later.of()
         time = self.env.epoch + self.env.now()
         rows = [(round(time * 1000), msgspec.json.encode([request.group, topic, number]),
                  msgspec.json.encode(Committed(offset, time)), ()) for topic, number, offset in request.offsets]

@@ -9,6 +9,7 @@ epoch that it knows. A follower asks its leader that about its own newest epoch 
 from __future__ import annotations
 
 from bisect import bisect_right
+from contextlib import suppress
 
 from evlab.files import Files
 
@@ -22,6 +23,18 @@ class Epochs:
 
     def __init__(self, entries: list[tuple[int, int]] | None = None):
         self.entries = list(entries or [])
+
+    @classmethod
+    def load(cls, files: Files) -> tuple[Epochs, bool]:
+        """What `save` wrote, and whether all of it is there; none of it if the file is not what it should be."""
+        version, *lines = files.open(EPOCH_FILE).read().decode("ascii", "replace").split("\n")
+        with suppress(ValueError):
+            count, *entries = [[int(number) for number in line.split()] for line in lines[:-1]]
+            pairs = [(epoch, offset) for epoch, offset in entries]
+            rising = all(a[0] < b[0] and a[1] < b[1] for a, b in zip(pairs, pairs[1:], strict=False))
+            if version == "0" and rising:
+                return cls(pairs), count == [len(pairs)]
+        return cls(), False
 
     @property
     def newest(self) -> int:

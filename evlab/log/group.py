@@ -117,6 +117,8 @@ class _Member:
     """Where it waits for its share."""
     timer: Timer | None = None
     """Ends its session."""
+    commits: dict[TopicPartition, int] = field(default_factory=dict)
+    """The number of its newest commit of each partition."""
 
 
 @dataclass
@@ -129,6 +131,8 @@ class Group:
     generation: int = 0
     members: dict[str, _Member] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
+    replaced: dict[str, str] = field(default_factory=dict)
+    """Members whose place was taken by another life of the same instance -> that instance."""
     rebalancing: bool = False
     counts: dict[str, int] = field(default_factory=dict)
     """How many partitions each topic had when they were shared out."""
@@ -149,6 +153,7 @@ class Group:
         if self.members and request.member not in self.members and request.assignor != self.assignor:
             raise InvalidUse(f"{request.member} asks for {request.assignor}, and {self.name} shares by {self.assignor}",
                              why="the members must agree", next_step=f'give assignor="{self.assignor}"')
+        self._check_place(request.member)
         back = self._comes_back(request)
         if back is not None:
             return back
@@ -181,6 +186,7 @@ class Group:
         if member.answer is not None and not member.answer.done:
             member.answer.fail(self._fenced(old, f"{request.instance} has come back as {request.member}"))
         self._note("replaced", request.member, member.partitions)
+        self.replaced[old] = request.instance
         same = member.join.topics == request.topics and not self.rebalancing
         self.members[request.member] = _Member(request, member.partitions)
         self._alive(request.member)
@@ -204,6 +210,7 @@ class Group:
 
     def check(self, name: str, generation: int) -> None:
         """Raise `UnknownMember` or `Fenced` unless this is a member of this generation."""
+        self._check_place(name)
         member = self.members.get(name)
         if member is None:
             raise UnknownMember(f"{self.name} has no member {name}", member=name,
@@ -211,16 +218,34 @@ class Group:
         if generation != self.generation:
             raise self._fenced(name, f"it is of generation {generation}, and {self.name} is at {self.generation}")
 
-    def _fenced(self, member: str, why: str) -> Fenced:
-        return Fenced(f"{member} no longer speaks for its partitions", why=why, member=member,
+    def not_overtaken(self, name: str, number: int, offsets: tuple[tuple[str, int, int], ...]) -> tuple:
+        """Those offsets of the commit of that number that no later commit of this member has replaced already."""
+        if not number or name not in self.members:
+            return offsets
+        newest = self.members[name].commits
+        left = tuple(one for one in offsets if newest.get(one[:2], 0) <= number)
+        newest.update({one[:2]: number for one in left})
+        return left
+
+    def _check_place(self, name: str) -> None:
+        """Another consumer with the same instance_id has taken this one's place: it must not take it back."""
+        if name in self.replaced:
+            raise self._fenced(name, f"another consumer has joined as {self.replaced[name]}", self.replaced[name])
+
+    def _fenced(self, member: str, why: str, instance: str | None = None) -> Fenced:
+        return Fenced(f"{member} no longer speaks for its partitions", why=why, member=member, instance=instance,
                       next_step="join again; what was not committed is processed again, by whoever owns it now")
 
     # --------------------------------------------------------------------------------------------- rebalancing
 
-    def begin_rebalance(self) -> None:
-        """Something has changed that the shares depend on, such as the number of partitions."""
-        if self.members and not self.rebalancing:
+    def look_at_topics(self) -> None:
+        """If a topic that somebody here reads is new or has more partitions, share out anew."""
+        if self.members and not self.rebalancing and self._counts() != self.counts:
             self._begin()
+
+    def _counts(self) -> dict[str, int]:
+        wanted = {topic for member in self.members.values() for topic in member.join.topics}
+        return {topic: len(info.partitions) for topic, info in self.metadata().topics.items() if topic in wanted}
 
     def _begin(self) -> None:
         self.rebalancing = True
@@ -257,8 +282,7 @@ class Group:
             answer.resolve(joined)
 
     def _shares(self) -> dict[str, list[TopicPartition]]:
-        topics = self.metadata().topics
-        counts = {topic: len(info.partitions) for topic, info in topics.items()}
+        self.counts = counts = self._counts()
         wishes = {name: list(member.join.topics) for name, member in self.members.items()}
         if self.assignor == "range":
             return assign_range(counts, wishes)

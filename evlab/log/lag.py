@@ -16,6 +16,7 @@ import math
 from collections import deque
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
+from numbers import Integral, Real
 from typing import NamedTuple
 
 from evlab.errors import InvalidUse
@@ -256,7 +257,7 @@ def time_lag(points: Iterable[Point], committed: int | None, now: float) -> floa
     It is an estimate: records within a poll interval are taken to have come evenly. Raises `InvalidUse` for points out
     of order and for what is no point, offset or time.
     """
-    line = _in_order(Point, points)
+    line = list(points) if isinstance(points, Points) else _in_order(Point, points)
     _check_finite("now", now)
     if committed is None or not line:
         return math.nan
@@ -333,13 +334,13 @@ def lag_frame(rows: Iterable[LagRow]):
 
 
 def _check_whole(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
         raise InvalidUse(f"{name}={value!r:.60}", next_step="give a whole number of 0 or more")
     return value
 
 
 def _check_finite(name: str, value: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
         raise InvalidUse(f"{name}={value!r:.60}", next_step="give a finite number")
     return value
 
@@ -364,6 +365,8 @@ def _checked(kind: type[NamedTuple], given: tuple) -> NamedTuple:
 
 
 def _in_order(kind: type[NamedTuple], given: Iterable) -> list:
+    if isinstance(given, Points | Window):  # checked when they came in
+        return list(given)
     made = [_checked(kind, one) for one in _each(given)]
     if any(made[i][1] < made[i - 1][1] for i in range(1, len(made))):
         raise InvalidUse(f"a {kind.__name__} is older than the one before it", next_step="give them oldest first")

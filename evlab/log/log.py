@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
+from contextlib import suppress
 from itertools import count
 from typing import Any
 
-from evlab.env import Env, Real
+from evlab.env import Dead, Env, Real, check_delay
 from evlab.errors import InvalidUse
 from evlab.log.broker import MAX_LAG, Broker
 from evlab.log.client import Client
@@ -18,7 +19,7 @@ from evlab.log.fetcher import TRUNCATIONS
 from evlab.log.group import Group, Step
 from evlab.log.lag import LagRow, Points, describe, lag_frame, lag_of, time_lag
 from evlab.log.metadata import Metadata
-from evlab.log.protocol import TopicPartition
+from evlab.log.protocol import BrokerUnavailable, TopicPartition
 from evlab.log.replica import Replica
 from evlab.log.topics import TopicConfig, UnknownTopic
 from evlab.log.transactions import TRANSACTIONS_TOPIC, TransactionCoordinator
@@ -46,6 +47,7 @@ class Log:
         if env is None and not os.fspath(path):
             raise InvalidUse("a log needs a folder", why="it keeps its records in files",
                              next_step='write Log("some/folder"), or Log(env=world)')
+        check_delay(max_lag)
         self.env, self.path = env or Real(path), os.fspath(path)
         self._folder = "" if env is None else self.path
         self.names = tuple(f"broker-{number}" for number in range(brokers))
@@ -107,8 +109,11 @@ class Log:
 
     def _decide(self, message: Any) -> None:
         answer = self.env.ask(self.controller_node, message, CONTROLLER_PORT)
-        if answer.done:
-            answer.value  # noqa: B018 - raises what went wrong
+        if not answer.done:
+            raise BrokerUnavailable(f"{self.controller_node} has not answered", why="it is down, or far: inside of a "
+                                    "World's node the way to it takes time", next_step="call this outside of every "
+                                    "node, while the controller is up; look at log.topics() first")
+        answer.value  # noqa: B018 - raises what went wrong
 
     def topics(self) -> list[str]:
         """The names of the topics, without the log's own."""
@@ -181,22 +186,28 @@ class Log:
     # --------------------------------------------------------------------------------------------- housekeeping
 
     def expire(self) -> list[str]:
-        """Delete what retention allows to delete, on all brokers; the names of the files."""
-        return [f"{name}/{file}" for name, broker in self.brokers.items() for file in broker.expire()]
+        """Delete what retention allows to delete, on all brokers that are up; the names of the files."""
+        deleted = []
+        for name, broker in self.brokers.items():
+            with suppress(Dead):
+                deleted += [f"{name}/{file}" for file in broker.expire()]
+        return deleted
 
     def compact(self, *, force: bool = False) -> dict[TopicPartition, Any]:
         """Compact where it is due (`force`: wherever something is closed), on all brokers; what the leaders did."""
         done = {}
         for name, broker in self.brokers.items():
-            for key, result in broker.compact(force=force).items():
-                if self.metadata.partition(*key).leader == name:
-                    done[key] = result
+            with suppress(Dead):
+                for key, result in broker.compact(force=force).items():
+                    if self.metadata.partition(*key).leader == name:
+                        done[key] = result
         return done
 
     def close(self) -> None:
-        """Close all brokers in good order."""
+        """Close all brokers in good order, but for those that are down."""
         for broker in self.brokers.values():
-            broker.close()
+            with suppress(Dead):
+                broker.close()
 
     def __enter__(self) -> Log:
         return self

@@ -18,6 +18,8 @@ class PartitionInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Grows by one with each election. What an older leader says no longer counts."""
     isr: tuple[str, ...]
     """The replicas in sync: those that have all that was acked with acks=all. Never empty."""
+    version: int = 0
+    """Grows by one with each change of this partition (Kafka: partitionEpoch)."""
     replicas: tuple[str, ...]
     """All brokers that keep a copy; the first is preferred as leader."""
 
@@ -46,7 +48,8 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
         """The next state, in which one partition has changed."""
         info = self.topics[topic]
         partitions = list(info.partitions)
-        partitions[number] = msgspec.structs.replace(partitions[number], **changes)
+        version = partitions[number].version + 1
+        partitions[number] = msgspec.structs.replace(partitions[number], version=version, **changes)
         return self.with_topic(topic, msgspec.structs.replace(info, partitions=tuple(partitions)))
 
     def with_topic(self, topic: str, info: TopicInfo) -> Metadata:

@@ -16,24 +16,32 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from contextlib import suppress
-from zlib import crc32
-
-import msgspec
+from contextlib import contextmanager
 
 from evlab.errors import EvlabError, InvalidUse
 from evlab.files import Files
-from evlab.log.epochs import EPOCH_FILE, Epochs
-from evlab.log.producers import ProducerState
-from evlab.log.records import Header, check_batch, decode_batches, read_header, read_marker, stamp
+from evlab.log.epochs import Epochs
+from evlab.log.producers import SNAPSHOT, ProducerState
+from evlab.log.records import (
+    Batch,
+    CorruptBatch,
+    Header,
+    Record,
+    check_batch,
+    decode_batches,
+    encode_batch,
+    read_header,
+    read_marker,
+    stamp,
+)
 from evlab.log.recovery import recover
-from evlab.log.segment import Segment
+from evlab.log.segment import Segment, numbered
 from evlab.log.topics import TopicConfig
 
-__all__ = ["BatchTooLarge", "OffsetOutOfRange", "Partition", "PartitionFailed"]
+__all__ = ["CLEANED_FILE", "BatchTooLarge", "OffsetOutOfRange", "Partition", "PartitionFailed", "rewritten"]
 
-SNAPSHOT = ".producers"
-"""The ending of the file that keeps the state of the producers, named by the offset that it goes up to."""
+CLEANED_FILE = "cleaner-offset-checkpoint"
+"""Keeps the offset up to which the partition was compacted."""
 
 
 class OffsetOutOfRange(EvlabError):
@@ -63,6 +71,7 @@ class Partition:
         self.config = config or TopicConfig()
         self.syncs = self.cut = 0
         self._failed: Exception | None = None
+        self._end_before = 0  # the end when the disk failed: what came later was never acked
         self._open(clean)
 
     @property
@@ -80,6 +89,11 @@ class Partition:
         self._ready()
         batches, headers, offset = [], [], self.end
         for start, header in self._checked(data):
+            if header.size > self.config.max_batch_bytes:
+                raise BatchTooLarge(f"a batch of {header.size:,} bytes for {self.name}", size=header.size,
+                                    limit=self.config.max_batch_bytes,
+                                    why=f"the topic takes {self.config.max_batch_bytes:,} at most",
+                                    next_step="send smaller batches, or store the data elsewhere and send its address")
             batch = stamp(data[start:start + header.size], offset, epoch)
             batches.append(batch)
             headers.append(header._replace(base_offset=offset, leader_epoch=epoch))
@@ -89,11 +103,19 @@ class Partition:
         return first
 
     def append_copy(self, data: bytes) -> None:
-        """Add batches as their leader wrote them, with its offsets and epochs; for followers."""
+        """Add batches as their leader wrote them, with its offsets and epochs; for followers.
+
+        The first may begin before this log's end: the leader's compaction has put a hole into it. The rest of it is
+        taken. Raises `InvalidUse` for batches that do not go on at the end.
+        """
         self._ready()
         expected, headers = self.end, []
+        if data and (first := read_header(data)).base_offset < expected <= first.last_offset:
+            check_batch(data, 0, first)
+            batch = next(decode_batches(data[:first.size]))
+            data = rewritten(batch, batch.records, expected, batch.delete_horizon) + data[first.size:]
         for _, header in self._checked(data):
-            if header.base_offset < expected:
+            if header.base_offset != expected:
                 raise InvalidUse(f"a copy of offset {header.base_offset} comes after {expected - 1}",
                                  next_step="fetch from the end of this log")
             expected = header.next_offset
@@ -106,11 +128,6 @@ class Partition:
             raise InvalidUse("there are no batches to append", next_step="leave the call out")
         while at < len(data):
             header = read_header(data, at)
-            if header.size > self.config.max_batch_bytes:
-                raise BatchTooLarge(f"a batch of {header.size:,} bytes for {self.name}", size=header.size,
-                                    limit=self.config.max_batch_bytes,
-                                    why=f"the topic takes {self.config.max_batch_bytes:,} at most",
-                                    next_step="send smaller batches, or store the data elsewhere and send its address")
             check_batch(data, at, header)
             if self.config.cleanup == "compact" and not header.control:
                 batch = next(decode_batches(data[at:at + header.size]))
@@ -122,30 +139,40 @@ class Partition:
 
     def _write(self, data: bytes, headers: list[Header]) -> None:
         """All of it into one segment, a new one if it does not fit, then the fsync that makes it safe to ack."""
+        at, commits = 0, []
+        for header in headers:
+            commits.append(_is_commit(data[at:at + header.size]) if header.control else None)
+            at += header.size
+        end, new_epoch = self.end, False
         try:
             if self._is_full(len(data), headers[0]):
                 self.roll()
             self.active.append(data, headers)
             if self.config.flush == "ack":
                 self.sync()
+            for header in headers:
+                new_epoch = self.epochs.add(header.leader_epoch, header.base_offset) or new_epoch
+            if new_epoch:
+                self.epochs.save(self.files)
         except OSError as error:
-            self._failed = error
-            raise self._failure() from error
-        at, new_epoch = 0, False
-        for header in headers:
-            commit = _is_commit(data[at:at + header.size]) if header.control else None
+            raise self._fail(error, end) from error
+        for header, commit in zip(headers, commits, strict=True):
             self.producers.add(header, commit)
-            new_epoch = self.epochs.add(header.leader_epoch, header.base_offset) or new_epoch
-            at += header.size
-        if new_epoch:
-            self.epochs.save(self.files)
 
     def _is_full(self, more: int, header: Header) -> bool:
         active, config = self.active, self.config
-        if not active.size:
-            return False
         too_old = header.max_timestamp - (active.first or 0) > config.segment_ms
-        return active.size > config.segment_bytes - more or too_old
+        return active.size > 0 and (active.size > config.segment_bytes - more or too_old)
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """If the disk fails inside of it, the partition has failed: `PartitionFailed`, now and from now on."""
+        self._ready()
+        end = self.end
+        try:
+            yield
+        except OSError as error:
+            raise self._fail(error, end) from error
 
     def sync(self) -> None:
         """fsync the newest segment; those before it were synced when they were full."""
@@ -153,46 +180,61 @@ class Partition:
         self.syncs += 1
 
     def roll(self) -> None:
-        """Begin a new segment. What came before is synced, so that a crash can only tear the newest."""
-        self.active.seal()
-        self._save_producers()
-        self.segments.append(self._segment(self.end))
+        """Begin a new segment, unless the newest is empty. Those before are synced: a crash tears only the newest."""
+        self._ready()
+        if not self.active.size:
+            return
+        with self.writing():
+            self.active.seal()
+            self.producers.save(self.files)
+            self.segments.append(self._segment(self.end))
 
     def truncate(self, offset: int) -> None:
         """Cut off all from `offset` on: a follower whose log parts from its leader's there."""
-        self._ready()
-        while len(self.segments) > 1 and self.active.base_offset >= offset:
-            self.segments.pop().remove()
-        self.active.truncate(self.active.position_of(offset))
-        self.epochs.cut_from(self.end)
-        self._after_cut()
+        with self.writing():
+            self._forget_cleaned()
+            while len(self.segments) > 1 and self.active.base_offset >= offset:
+                self.segments.pop().remove()
+            self.active.truncate(self.active.position_of(offset))
+            self.epochs.cut_from(self.end)
+            self._after_cut()
 
     def restart_at(self, offset: int) -> None:
         """Throw all away and go on at `offset`: a follower that was away for longer than its leader keeps records."""
-        self._ready()
-        while self.segments:
-            self.segments.pop().remove()
-        self.segments = [self._segment(offset)]
-        self.epochs = Epochs()
-        self._after_cut()
+        with self.writing():
+            self._forget_cleaned()
+            for end in numbered(self.files.list(), SNAPSHOT):  # of transactions that end elsewhere, if at all
+                self.files.remove(f"{end:020d}{SNAPSHOT}")
+            for segment in reversed(self.segments):
+                segment.remove()
+            self.segments = [self._segment(offset)]
+            self.epochs = Epochs()
+            self._after_cut()
 
     def drop_oldest(self) -> None:
         """Delete the oldest segment, which must not be the only one."""
-        self.segments.pop(0).remove()
-        self.epochs.cut_before(self.start)
-        self.epochs.save(self.files)
+        with self.writing():
+            self.segments.pop(0).remove()
+            self.epochs.cut_before(self.start)
+            self.epochs.save(self.files)
         self.producers.forget_before(self.start)
 
+    def _forget_cleaned(self) -> None:
+        """What will stand at the offsets that are cut off was never compacted."""
+        if CLEANED_FILE in self.files.list():
+            self.files.remove(CLEANED_FILE)
+
     def _after_cut(self) -> None:
-        for name in self.files.list():
-            if name.endswith(SNAPSHOT) and int(name[:20]) > self.end:
-                self.files.remove(name)
         self.epochs.save(self.files)
-        self._remember(self.end)
+        self._remember()
 
     def _ready(self) -> None:
         if self._failed is not None:
             raise self._failure()
+
+    def _fail(self, error: OSError, end: int) -> PartitionFailed:
+        self._failed, self._end_before = error, end
+        return self._failure()
 
     def _failure(self) -> PartitionFailed:
         return PartitionFailed(f"{self.name} takes no more records", why=f"the disk failed: {self._failed}",
@@ -211,7 +253,7 @@ class Partition:
 
     @property
     def end(self) -> int:
-        return self.active.next_offset
+        return self.active.next_offset if self._failed is None else self._end_before
 
     @property
     def size(self) -> int:
@@ -229,6 +271,8 @@ class Partition:
                                    why=f"it has {self.start} to {self.end - 1}" if self.end > self.start else
                                    f"it is empty, and its next one is {self.end}",
                                    next_step="begin at the earliest or the latest offset")
+        if self._failed is not None:  # the files may end with what was never acked
+            end = self.end if end is None else min(end, self.end)
         at = bisect_right(self.segments, offset, key=lambda segment: segment.base_offset) - 1
         for segment in self.segments[max(at, 0):]:  # compaction may have emptied the end of one
             data = segment.read(offset, max_bytes, end)
@@ -251,10 +295,12 @@ class Partition:
         return Segment(self.files, base_offset, index_interval=self.config.index_interval)
 
     def _open(self, clean: bool) -> None:
-        for name in self.files.list():
-            if name.endswith((".deleted", ".cleaned", ".tmp")):
-                self.files.remove(name)  # what was being thrown away or made when the process died
-        bases = sorted(int(name[:-4]) for name in self.files.list() if name.endswith(".log"))
+        names = self.files.list()
+        bases = numbered(names, ".log")
+        for ending in ".log.cleaned", f"{SNAPSHOT}.tmp", ".index", ".timeindex":
+            for base in numbered(names, ending):  # what was being made or removed when the process died
+                if base not in bases or not ending.endswith("index"):
+                    self.files.remove(f"{base:020d}{ending}")
         self.segments = [self._segment(base) for base in bases or [0]]
         for segment in self.segments[:-1]:
             segment.load()
@@ -263,45 +309,41 @@ class Partition:
             self.active.load()
         else:
             self.cut = recover(self.active)
-        for name in self.files.list():
-            if name.endswith(SNAPSHOT) and int(name[:20]) > self.end:
-                self.files.remove(name)  # of a log that was longer
-        self._load_epochs()
-        self._remember(self.end)
+        self._load_epochs(clean)
+        self._remember()
 
     def _drop_replaced(self) -> None:
         """Remove segments whose records a compaction had put into the one before, when the process died."""
         kept = self.segments[:1]
         for segment in self.segments[1:]:
-            if segment.base_offset < kept[-1].next_offset:
+            before = kept[-1]
+            if segment.base_offset < before.next_offset:
+                before.verify()  # all of it: only the real end of a segment may cost the next one its life
                 segment.remove()
+            elif segment.base_offset > before.next_offset:
+                raise CorruptBatch(f"a batch is missing at the end of {before.path}", path=before.path,
+                                   position=before.size, offset=before.next_offset,
+                                   why=f"the file ends before offset {before.next_offset}, and the next begins with "
+                                   f"{segment.base_offset}", next_step="restore the file from a copy")
             else:
                 kept.append(segment)
         self.segments = kept
 
-    def _load_epochs(self) -> None:
-        lines = self.files.open(EPOCH_FILE).read().decode("ascii", "replace").split("\n")[2:-1]
-        try:
-            self.epochs = Epochs([(int(epoch), int(offset)) for epoch, offset in map(str.split, lines)])
-        except ValueError:
-            self.epochs = Epochs()
+    def _load_epochs(self, clean: bool) -> None:
+        """From their file; what it does not have, because the process died or the file is damaged, from the batches."""
+        self.epochs, whole = Epochs.load(self.files)
+        saved = self.epochs.entries
         self.epochs.cut_from(self.end)
-        for segment in self.segments:
-            if segment.next_offset > (self.epochs.entries[-1][1] if self.epochs.entries else -1):
-                for _, header in segment.headers():
-                    if header.leader_epoch > self.epochs.newest:
-                        self.epochs.add(header.leader_epoch, header.base_offset)
+        self.epochs.cut_before(self.start)
+        for segment in () if whole and clean else self.segments[-1:] if whole else self.segments:
+            for _, header in segment.headers():
+                self.epochs.add(header.leader_epoch, header.base_offset)
+        if self.epochs.entries != saved:
+            self.epochs.save(self.files)
 
-    def _remember(self, newest: int) -> None:
+    def _remember(self) -> None:
         """Make the state of the producers: from the newest snapshot that fits, and the batches after it."""
-        self.producers = ProducerState(self.segments[0].base_offset)
-        for name in sorted(self.files.list(), reverse=True):
-            if name.endswith(SNAPSHOT) and int(name[:20]) <= newest:
-                checksum, _, text = self.files.open(name).read().partition(b"\n")
-                with suppress(msgspec.MsgspecError, ValueError):
-                    if int(checksum) == crc32(text):
-                        self.producers = ProducerState.from_json(text)
-                        break
+        self.producers = ProducerState.load(self.files, self.start, self.end)
         for segment in self.segments:
             if segment.next_offset > self.producers.next_offset:
                 for placed in segment.near(self.producers.next_offset):
@@ -310,22 +352,12 @@ class Partition:
                         commit = _is_commit(segment.batch_at(placed)) if header.control else None
                         self.producers.add(header, commit)
 
-    def _save_producers(self) -> None:
-        name = f"{self.end:020d}{SNAPSHOT}"
-        text = self.producers.to_json()
-        file = self.files.open(name + ".tmp")
-        file.append(b"%d\n%s" % (crc32(text), text))
-        file.sync()
-        file.close()
-        self.files.rename(name + ".tmp", name)
-        for old in [name for name in self.files.list() if name.endswith(SNAPSHOT)][:-2]:
-            self.files.remove(old)
-
     def close(self) -> None:
         """Sync all and let go of the files."""
         if self._failed is None:
-            self.active.seal()
-            self._save_producers()
+            with self.writing():
+                self.active.seal()
+                self.producers.save(self.files)
         for segment in self.segments:
             segment.close()
 
@@ -337,4 +369,20 @@ class Partition:
 
 def _is_commit(data: bytes) -> bool:
     """Does the marker in this batch say that its transaction was committed?"""
-    return read_marker(next(decode_batches(data)).records[0]).type == "commit"
+    batch = next(decode_batches(data))
+    if not batch.records:
+        raise CorruptBatch("a control batch without a record", offset=batch.base_offset)
+    return read_marker(batch.records[0]).type == "commit"
+
+
+def rewritten(batch: Batch, records: list[Record], base_offset: int, horizon: int | None) -> bytes:
+    """The batch with those of `records` that `base_offset`, its new beginning, leaves. Its end stays where it was."""
+    sequence = batch.base_sequence
+    if sequence >= 0:
+        sequence = (sequence - (batch.base_offset - base_offset)) % 2**31
+    return encode_batch([record for record in records if record.offset >= base_offset], base_offset=base_offset,
+                        last_offset=batch.last_offset, keep_offsets=True, leader_epoch=batch.leader_epoch,
+                        producer_id=batch.producer_id, producer_epoch=batch.producer_epoch, base_sequence=sequence,
+                        codec=batch.codec, transactional=batch.transactional, control=batch.control,
+                        delete_horizon=horizon)
+

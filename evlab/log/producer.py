@@ -23,7 +23,7 @@ from evlab.log.client import BACKOFF, REQUEST_TIMEOUT, goes_away, unknown
 from evlab.log.controller import NewProducerId
 from evlab.log.gathering import Batching, Lane, Lanes, RecordMetadata, Sent
 from evlab.log.partitioner import Partitioner
-from evlab.log.protocol import Produce
+from evlab.log.protocol import BrokerUnavailable, Produce
 from evlab.log.records import encode_rows
 from evlab.log.transactional import Transactional
 
@@ -80,6 +80,7 @@ class Producer(Transactional):
         self._topics: dict[str, Lanes] = {}
         self._homeless: list[tuple] = []  # records whose topic is not known yet
         self._asking: Later | None = None
+        self._asked_at = 0.0
         self._failure: EvlabError | None = None
 
     # ------------------------------------------------------------------------------------------------- sending
@@ -175,7 +176,7 @@ class Producer(Transactional):
         """The lanes of a topic, one for each partition; none if the cluster has to be asked first."""
         count = self.client.partitions(topic)
         if not count and (self._asking is None or self._asking.done):
-            self._asking = self.client.refresh()
+            self._asking, self._asked_at = self.client.refresh(), self.env.now()
             self._asking.then(self._learned)
             count = self.client.partitions(topic)
         if not count and self._asking.done and self.client.metadata.version:
@@ -197,6 +198,9 @@ class Producer(Transactional):
 
     def _learned(self, _: Later) -> None:
         """The metadata has come: there may be more partitions, and the records that waited for it find theirs."""
+        if not self.client.metadata.version and self.env.now() - self._asked_at < self.patience:
+            self.env.after(BACKOFF, lambda: self.client.refresh().then(self._learned))  # that broker is down: the next
+            return
         for name in list(self._topics):
             self._grown(name)
         homeless, self._homeless = self._homeless, []
@@ -223,9 +227,9 @@ class Producer(Transactional):
         try:
             if self.transactional_id is not None:
                 yield from self._add(lane.waiting[0].key)
-            elif self.idempotent and self.producer_id < 0:
-                yield from self._get_id()
             while lane.waiting:
+                if self.idempotent and self.producer_id < 0 and self.transactional_id is None:
+                    yield from self._get_id()
                 batches = [lane.waiting[at] for at in range(min(self.request_batches, len(lane.waiting)))]
                 yield from self._deliver(lane, batches)
                 for batch in batches:
@@ -287,8 +291,9 @@ class Producer(Transactional):
 
     def _send_blindly(self, request: Produce) -> None:
         leader = self.client.leader(request.topic, request.partition)
-        if leader is not None:
-            self.env.send(leader, request, "log")
+        if leader is None:
+            raise BrokerUnavailable(f"{request.topic}-{request.partition} has no leader", next_step="wait")
+        self.env.send(leader, request, "log")
 
     def _fail(self, batches: list[Batching], error: Exception) -> None:
         if isinstance(error, Timeout):

@@ -8,14 +8,21 @@ they have (Kafka: ProducerStateManager, ProducerAppendInfo).
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import NamedTuple
+from zlib import crc32
 
 import msgspec
 
 from evlab.errors import EvlabError
+from evlab.files import Files
 from evlab.log.records import Header
+from evlab.log.segment import numbered
 
-__all__ = ["Aborted", "InvalidProducerEpoch", "OutOfOrderSequence", "ProducerState"]
+__all__ = ["SNAPSHOT", "Aborted", "InvalidProducerEpoch", "OutOfOrderSequence", "ProducerState"]
+
+SNAPSHOT = ".producers"
+"""The ending of the file that keeps the state of the producers, named by the offset that it goes up to."""
 
 REMEMBERED = 5
 """Batches of a producer that are recognised when they are sent again (Kafka: NUM_BATCHES_TO_RETAIN)."""
@@ -137,6 +144,31 @@ class ProducerState:
     def to_json(self) -> bytes:
         """All of it, for a snapshot file."""
         return msgspec.json.encode(_Snapshot(self.next_offset, self._producers, self.open, self.aborted))
+
+    def save(self, files: Files) -> None:
+        """Write it to a file of its own, with a checksum. The two newest ones are kept."""
+        name, text = f"{self.next_offset:020d}{SNAPSHOT}", self.to_json()
+        file = files.open(name + ".tmp")
+        file.truncate(0)
+        file.append(b"%d\n%s" % (crc32(text), text))
+        file.sync()
+        file.close()
+        files.rename(name + ".tmp", name)
+        for old in numbered(files.list(), SNAPSHOT)[:-2]:
+            files.remove(f"{old:020d}{SNAPSHOT}")
+
+    @classmethod
+    def load(cls, files: Files, start: int, end: int) -> ProducerState:
+        """The newest one that was saved and does not go beyond `end`; an empty one of `start` if none is whole."""
+        for offset in reversed(numbered(files.list(), SNAPSHOT)):
+            if offset > end:  # of a log that was longer
+                files.remove(f"{offset:020d}{SNAPSHOT}")
+                continue
+            checksum, _, text = files.open(f"{offset:020d}{SNAPSHOT}").read().partition(b"\n")
+            with suppress(msgspec.MsgspecError, ValueError):
+                if int(checksum) == crc32(text):
+                    return cls.from_json(text)
+        return cls(start)
 
     @classmethod
     def from_json(cls, text: bytes) -> ProducerState:

@@ -28,8 +28,8 @@ class Reader:
     """
 
     def __init__(self, client: Client, committed: bool, out_of_range: Callable[[TopicPartition, EvlabError], None],
-                 woken: Callable[..., None]):
-        self.client, self.env, self.committed = client, client.env, committed
+                 woken: Callable[..., None], max_wait: float = MAX_WAIT):
+        self.client, self.env, self.committed, self.max_wait = client, client.env, committed, max_wait
         self.out_of_range, self.woken = out_of_range, woken
         self.positions: dict[TopicPartition, int] = {}
         self.paused: set[TopicPartition] = set()
@@ -115,10 +115,10 @@ class Reader:
             self._ask(leader, places)
 
     def _ask(self, leader: str, places: list[FetchFrom]) -> None:
-        request = Fetch(tuple(places), MAX_WAIT, committed=self.committed)
+        request = Fetch(tuple(places), self.max_wait, committed=self.committed)
         for topic, number, offset, _ in places:
             self._asked[topic, number] = offset
-        answer = self.client.ask(leader, request, MAX_WAIT + 1.0)
+        answer = self.client.ask(leader, request, self.max_wait + 1.0)
         answer.then(lambda done: self._answered(places, done))
 
     def _answered(self, places: list[FetchFrom], done: Later) -> None:

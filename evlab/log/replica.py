@@ -26,6 +26,9 @@ from evlab.log.records import Header, marker, read_header
 
 __all__ = ["Replica"]
 
+RECENT = 2.0
+"""Seconds: a follower that has not asked for so long is not asked for as one in sync. It may be down."""
+
 
 @dataclass
 class _Follower:
@@ -52,7 +55,8 @@ class Replica:
         """Called when there is more to read than before; the key is for whoever takes the call out again."""
         self.followers: dict[str, _Follower] = {}
         self.proposed: tuple[str, ...] | None = None
-        """The set of replicas in sync that the controller was asked for and has not answered."""
+        """The set of replicas in sync that the controller was asked for. Until its decision is known here, it may be in
+        force or not: both sets count."""
         self._waiting: list[tuple[int, int, Later]] = []  # acks=all: (end, first offset, its answer)
 
     @property
@@ -77,7 +81,8 @@ class Replica:
         """Take the part that the controller gives. True if this replica has to follow a (new) leader from now on."""
         before, self.info = self.info, info
         if before is not None and info.epoch == before.epoch:
-            self._forget_proposal(info)
+            if info.version != before.version:
+                self.proposed = None
             self.advance()
             return False
         self.proposed = None
@@ -91,10 +96,6 @@ class Replica:
             self.partition.epochs.save(self.partition.files)
         self.advance()
         return False
-
-    def _forget_proposal(self, info: PartitionInfo) -> None:
-        if self.proposed is not None and set(self.proposed) == set(info.isr):
-            self.proposed = None
 
     def moved(self) -> None:
         """Tell those who watch."""
@@ -200,9 +201,10 @@ class Replica:
         return {*self.info.isr, *(self.proposed or ())}
 
     def wanted_isr(self, max_lag: float) -> tuple[str, ...] | None:
-        """The set of replicas in sync as it should be, if that is not the one in force."""
+        """The set of replicas in sync as it should be, if that is not the one in force; one that was asked for stays,
+        until it is known what became of it."""
         if not self.leads or self.proposed is not None:
-            return None
+            return self.proposed if self.leads else None
         now = self.env.now()
         wanted = tuple(name for name in self.info.replicas
                        if name == self.me or self._belongs(name, name in self.info.isr, now, max_lag))
@@ -212,7 +214,8 @@ class Replica:
         follower = self.followers[name]
         if inside:
             return now - follower.caught_up <= max_lag
-        return follower.end >= max(self.high_watermark, self.partition.epochs.entries[-1][1])
+        return now - follower.asked <= RECENT and follower.end >= max(self.high_watermark,
+                                                                      self.partition.epochs.entries[-1][1])
 
     def _fail_waiting(self) -> None:
         """This replica leads no more, or in another epoch: nobody can tell whether what waits here will stay."""

@@ -44,8 +44,8 @@ def _too_much(partition: Partition) -> list[Segment]:
     if limit is None:
         return []
     found, more = [], partition.size - limit
-    for segment in partition.segments[:-1]:
-        if more - segment.size < 0:
+    for segment in partition.segments:
+        if more - segment.size < 0 or not segment.size:
             break
         more -= segment.size
         found.append(segment)

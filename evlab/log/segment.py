@@ -19,7 +19,7 @@ from typing import NamedTuple
 from evlab.files import Files
 from evlab.log.records import HEADER_SIZE, CorruptBatch, Header, check_batch, read_header
 
-__all__ = ["INDEX_INTERVAL", "Segment", "segment_name"]
+__all__ = ["INDEX_INTERVAL", "Segment", "numbered", "segment_name"]
 
 INDEX_INTERVAL = 4096
 """Bytes of batches between two index entries (Kafka: index.interval.bytes)."""
@@ -33,6 +33,12 @@ TIMES = struct.Struct(">qi")  # timestamp in ms, offset - base_offset
 def segment_name(base_offset: int) -> str:
     """The name of its files, without the ending: the base offset, padded so that names sort as offsets do."""
     return f"{base_offset:020d}"
+
+
+def numbered(names: list[str], ending: str) -> list[int]:
+    """The offsets by which files of that ending are named, rising. Files with other names are not the log's."""
+    found = [name[:20] for name in names if name[20:] == ending]
+    return sorted(int(number) for number in found if number.isdecimal() and number.isascii())
 
 
 class Placed(NamedTuple):
@@ -117,6 +123,8 @@ class Segment:
 
     def _save_entries(self) -> None:
         """Write the entries that are not in the index files yet."""
+        if self._saved == len(self._offsets) and self._saved_stamps == len(self._stamps):
+            return
         for at in range(self._saved, len(self._offsets)):
             self._index.append(OFFSETS.pack(self._offsets[at] - self.base_offset, self._positions[at]))
             self._saved += 1
@@ -213,9 +221,10 @@ class Segment:
         return True
 
     def rebuild(self) -> None:
-        """Make both indexes anew from the batches."""
+        """Make both indexes anew from the batches. Raises `CorruptBatch` for damage in any of them."""
         self._forget()
-        for position, _, header in self.batches():
+        for position, data, header in self.batches():
+            self.check(data, 0, header, position)
             self._note(position, header)
             self.size = position + header.size
         self._index.truncate(0)
@@ -236,7 +245,7 @@ class Segment:
         data = self._log.read(position, min(max(max_bytes, HEADER_SIZE), self.size - position))
         at, expected = 0, None
         while at + HEADER_SIZE <= len(data):
-            header = self._checked(data, at, position + at)
+            header = self._checked(data, at, position + at, expected)
             self._goes_on(header, expected, position + at)
             expected = header.next_offset
             if end is not None and header.next_offset > end:
@@ -295,7 +304,7 @@ class Segment:
         """
         expected = None if position else self.base_offset
         while position < self.size:
-            header = self._header_at(position)
+            header = self._header_at(position, expected)
             self._goes_on(header, expected, position)
             yield Placed(position, header)
             position, expected = position + header.size, header.next_offset
@@ -318,7 +327,7 @@ class Segment:
             at = position - base
             if len(data) - at < HEADER_SIZE:
                 base, data, at = position, self._log.read(position, CHUNK), 0
-            header = self._checked(data, at, position)
+            header = self._checked(data, at, position, expected)
             self._goes_on(header, expected, position)
             expected = header.next_offset
             if len(data) - at < header.size:
@@ -331,6 +340,11 @@ class Segment:
             yield position, data[at:at + header.size], header
             position += header.size
 
+    def verify(self) -> None:
+        """Read all of it. Raises `CorruptBatch` for damage."""
+        for position, data, header in self.batches():
+            self.check(data, 0, header, position)
+
     def batch_at(self, placed: Placed) -> bytes:
         """The bytes of one batch."""
         return self._log.read(placed.position, placed.header.size)
@@ -339,15 +353,15 @@ class Segment:
         """The bytes of the `.log` from that one on, whatever they are."""
         return self._log.read(position)
 
-    def _header_at(self, position: int) -> Header:
-        return self._checked(self._log.read(position, HEADER_SIZE), 0, position)
+    def _header_at(self, position: int, expected: int | None = None) -> Header:
+        return self._checked(self._log.read(position, HEADER_SIZE), 0, position, expected)
 
-    def _checked(self, data: bytes, at: int, position: int) -> Header:
-        """The header at `at` of `data`, which is byte `position` of the file."""
+    def _checked(self, data: bytes, at: int, position: int, expected: int | None = None) -> Header:
+        """The header at `at` of `data`, which is byte `position` of the file, where the offset `expected` is due."""
         try:
             return read_header(data, at)
         except CorruptBatch as error:
-            raise self._named(error, position) from error
+            raise self._named(error, position, expected if position else self.base_offset) from error
 
     def check(self, data: bytes, at: int, header: Header, position: int) -> None:
         """Raise `CorruptBatch` unless the batch at `at` of `data`, byte `position` of the file, is what was written."""
@@ -356,10 +370,11 @@ class Segment:
         except CorruptBatch as error:
             raise self._named(error, position) from error
 
-    def _named(self, error: CorruptBatch, position: int) -> CorruptBatch:
+    def _named(self, error: CorruptBatch, position: int, expected: int | None = None) -> CorruptBatch:
         """The same error, with the file and the byte of the file."""
         return CorruptBatch(f"{error.what} ({self.path}, byte {position})", path=self.path, position=position,
-                            offset=error.offset, torn=error.torn, why=error.why, next_step=error.next_step)
+                            offset=error.offset if expected is None else expected, torn=error.torn, why=error.why,
+                            next_step=error.next_step)
 
     def __repr__(self) -> str:
         return f"Segment({self.path}, {self.size:,} bytes)"

@@ -13,6 +13,7 @@ __all__ = ["MAX_BATCH_BYTES", "TopicConfig", "TopicExists", "UnknownTopic", "che
 
 MAX_BATCH_BYTES = 1024 * 1024 + 12
 """The largest batch that a partition takes, by default (Kafka: message.max.bytes, 1,048,588)."""
+MAX_SEGMENT_BYTES = 2**31 - 1
 WEEK = 7 * 24 * 3600 * 1000
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")  # Kafka: Topic.LEGAL_CHARS, MAX_NAME_LENGTH
 
@@ -66,6 +67,9 @@ class TopicConfig(msgspec.Struct, frozen=True, kw_only=True):
             _check_whole(name, getattr(self, name), 1)
         for name in "delete_retention_ms", "index_interval":
             _check_whole(name, getattr(self, name), 0)
+        if self.segment_bytes > MAX_SEGMENT_BYTES:
+            raise InvalidUse(f"segment_bytes={self.segment_bytes:,} is too large",
+                             why="its index has 32 bits for a place", next_step=f"give {MAX_SEGMENT_BYTES:,} or less")
         for name in "retention_ms", "retention_bytes":
             if getattr(self, name) is not None:
                 _check_whole(name, getattr(self, name), 0)

@@ -57,7 +57,7 @@ class Transactional:
         request = CommitOffsets(
             consumer.group, consumer.member, consumer.generation,
             tuple(sorted((topic, number, offset) for (topic, number), offset in found.items())),
-            self.producer_id, self.producer_epoch)
+            producer_id=self.producer_id, producer_epoch=self.producer_epoch)
 
         def commit() -> Generator:
             yield from self._add((OFFSETS_TOPIC, 0))

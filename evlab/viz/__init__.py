@@ -7,14 +7,17 @@ later, the name would mean the module for whoever imported that first.
 
 from __future__ import annotations
 
+from evlab.viz.batches import batch_bytes, record_bytes
+from evlab.viz.compaction import Strip, compaction, strip_of
 from evlab.viz.compare import compare
 from evlab.viz.compatibility import compatibility
 from evlab.viz.cqrs import Reader, cqrs
 from evlab.viz.figure import Figure
-from evlab.viz.partitions import partition_strips
 from evlab.viz.lag import lag_plot
+from evlab.viz.partitions import partition_strips
 from evlab.viz.plot import Plot, plot
 from evlab.viz.rebalances import rebalance_chart
+from evlab.viz.segments import look_up, retention
 from evlab.viz.steps import Step, steps
 from evlab.viz.streams import stream_strips
 from evlab.viz.svg import Svg
@@ -22,6 +25,7 @@ from evlab.viz.theme import ROLES, TONES, use_theme
 from evlab.viz.timeline import timeline
 from evlab.viz.topology import Subscriber, Topology, topology
 
-__all__ = ["ROLES", "TONES", "Figure", "Plot", "Reader", "Step", "Subscriber", "Svg", "Topology", "compare",
-           "compatibility", "cqrs", "partition_strips", "plot", "rebalance_chart", "steps", "stream_strips",
-           "timeline", "topology", "use_theme"]
+__all__ = ["ROLES", "TONES", "Figure", "Plot", "Reader", "Step", "Strip", "Subscriber", "Svg", "Topology",
+           "batch_bytes", "compaction", "compare", "compatibility", "cqrs", "lag_plot", "look_up", "partition_strips",
+           "plot", "rebalance_chart", "record_bytes", "retention", "steps", "stream_strips", "strip_of", "timeline",
+           "topology", "use_theme"]
