@@ -21,9 +21,10 @@ from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from evlab.env import Later, Signal, check_delay
+from evlab.env import Later, Signal
 from evlab.errors import EvlabError, InvalidUse, WouldBlock
-from evlab.log.client import BACKOFF, goes_away
+from evlab.log.arguments import check_choice, check_name, check_offset, check_partition, check_seconds, check_topics
+from evlab.log.client import BACKOFF, goes_away, unknown
 from evlab.log.coordinator import OFFSETS_TOPIC, CommitOffsets, GetCommitted
 from evlab.log.group import (
     ASSIGNORS,
@@ -47,7 +48,9 @@ __all__ = ["Consumer"]
 RESETS = ("earliest", "latest", "none")
 ISOLATIONS = ("read_uncommitted", "read_committed")
 PATIENCE = 60.0
-"""Seconds that a commit, or the look for a first offset, is tried."""
+"""Seconds that a commit is tried."""
+A_MOMENT = 1.0
+"""Seconds that the look for a first offset may hold up other partitions."""
 JOIN_WAIT = 5.0
 """Seconds that a join may wait for the others before it is sent again."""
 
@@ -73,13 +76,25 @@ class Consumer:
                  on_revoked: Callable[[list[TopicPartition]], Any] = lambda partitions: None):
         self.client = log.client() if hasattr(log, "client") else log
         self.env = self.client.env
-        for what, value, choices in (("assignor", assignor, ASSIGNORS), ("reset", reset, RESETS),
-                                     ("isolation", isolation, ISOLATIONS)):
-            if value not in choices:
-                raise InvalidUse(f"{what}={value!r:.40} is not known", next_step=f"give one of {', '.join(choices)}")
-        if not isinstance(group, str) or not group:
-            raise InvalidUse(f"{group!r:.40} names no group", next_step='give a name, such as "email"')
-        self.group, self.topics = group, tuple(sorted({topics} if isinstance(topics, str) else set(topics)))
+        check_choice("assignor", assignor, ASSIGNORS)
+        check_choice("reset", reset, RESETS)
+        check_choice("isolation", isolation, ISOLATIONS)
+        check_name("group", group, "email")
+        if instance_id is not None:
+            check_name("instance_id", instance_id, "email-1")
+        for what, value in (("session_timeout", session_timeout), ("max_poll_interval", max_poll_interval),
+                            ("heartbeat_interval", heartbeat_interval), ("auto_commit_interval", auto_commit_interval)):
+            check_seconds(what, value)
+        check_seconds("fetch_max_wait", fetch_max_wait, -1e-9)
+        if heartbeat_interval >= session_timeout:
+            raise InvalidUse(f"heartbeat_interval={heartbeat_interval:g} with session_timeout={session_timeout:g}",
+                             why="the session would end before the member has said that it is alive",
+                             next_step="give a third of the session timeout")
+        if not isinstance(name, str) or type(auto_commit) is not bool or not callable(on_assigned) \
+                or not callable(on_revoked):
+            raise InvalidUse("name is a text, auto_commit True or False, on_assigned and on_revoked are functions",
+                             next_step="look at the fields of Consumer")
+        self.group, self.topics = group, check_topics(topics)
         self.assignor, self.auto_commit, self.reset, self.instance_id = assignor, auto_commit, reset, instance_id
         self.session_timeout, self.max_poll_interval = session_timeout, max_poll_interval
         self.heartbeat_interval, self.auto_commit_interval = heartbeat_interval, auto_commit_interval
@@ -87,7 +102,7 @@ class Consumer:
         self.member = name or self.client.next_member()
         self.generation, self._commits = -1, 0
         self.reader = Reader(self.client, isolation == "read_committed", self._out_of_range, self._wake,
-                             check_delay(fetch_max_wait))
+                             fetch_max_wait)
         self._signal = Signal()
         self._joined, self._must_join, self._closed = False, True, False
         self._joining: Later | None = None
@@ -107,6 +122,9 @@ class Consumer:
         the background: `OffsetOutOfRange` with reset="none", `CorruptBatch`, `UnknownTopic`.
         """
         self._open()
+        check_seconds("timeout", timeout, -1e-9)
+        if type(max_records) is not int or max_records < 1:
+            raise InvalidUse(f"max_records={max_records!r:.20} is no number to count with", next_step="give 1 or more")
         self._last_poll = self.env.now()
         self._take_part()
         records = self._next(max_records)
@@ -157,27 +175,28 @@ class Consumer:
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
         """Go on reading at `offset`."""
-        self._ours(topic, partition)
-        if type(offset) is not int or offset < 0:
-            raise InvalidUse(f"{offset!r:.40} is no offset", next_step="give 0 or more")
-        self.reader.seek((topic, partition), offset)
+        self._ours((topic, partition))
+        self.reader.seek((topic, partition), check_offset(offset))
 
     def pause(self, *partitions: TopicPartition) -> None:
         """Give no records of these (of all, if none is named) until `resume`. The consumer stays in its group."""
-        for partition in partitions or self.assignment:
-            self._ours(*partition)
-            self.reader.paused.add(partition)
+        for partition in partitions:
+            self._ours(partition)
+        self.reader.paused |= set(partitions or self.assignment)
 
     def resume(self, *partitions: TopicPartition) -> None:
         """Take up what was paused: these, or all."""
+        for partition in partitions:
+            self._ours(partition)
         self.reader.paused -= set(partitions or self.assignment)
         self.reader.fetch()
         if self.reader.ready:
             self._wake()
 
-    def _ours(self, topic: str, partition: int) -> None:
-        if (topic, partition) not in self.reader.positions:
-            raise InvalidUse(f"{self.member} does not own {topic}-{partition}", why="another member has it, or none",
+    def _ours(self, partition: TopicPartition) -> None:
+        topic, number = check_partition(partition)
+        if type(number) is not int or partition not in self.reader.positions:
+            raise InvalidUse(f"{self.member} does not own {topic}-{number!r:.20}", why="another member has it, or none",
                              next_step="look at consumer.assignment after a poll")
 
     # ---------------------------------------------------------------------------------------------- committing
@@ -189,6 +208,8 @@ class Consumer:
         partitions may belong to others by now: then those process the records again.
         """
         self._open()
+        if not isinstance(offsets, dict | None):
+            raise InvalidUse(f"offsets={offsets!r:.40} is no dict", next_step='give {("orders", 0): 17}, or nothing')
         lost = sorted(set(self._lost) if offsets is None else set(self._lost) & set(offsets))
         if lost:
             return _failed(UnknownMember(f"{self.client.node or 'this consumer'} no longer owns {shown(lost)}",
@@ -196,11 +217,10 @@ class Consumer:
                                          next_step="poll; whoever owns them now processes the records again"))
         if offsets is None:
             offsets = self.reader.given()
+        for partition, offset in offsets.items():
+            self._ours(partition)
+            check_offset(offset)
         found = tuple(sorted((topic, number, offset) for (topic, number), offset in offsets.items()))
-        for topic, number, offset in found:
-            self._ours(topic, number)
-            if type(offset) is not int or offset < 0:
-                raise InvalidUse(f"{offset!r:.40} is no offset", next_step="give the offset of the last record + 1")
         if not found:
             return Later.of()
         self._last_commit = self.env.now()
@@ -304,6 +324,11 @@ class Consumer:
             return
         self.generation, self._joined, self._last_beat = joined.generation, True, self.env.now()
         self._share = list(joined.partitions)
+        if any(topic not in self.client.metadata.topics for topic in self.topics):
+            yield self.client.refresh()
+        for topic in self.topics:
+            if topic not in self.client.metadata.topics:  # it is told once; if it comes later, it is read
+                self._failure = unknown(topic)
         self._wake()
 
     def _take_up(self) -> None:
@@ -321,19 +346,29 @@ class Consumer:
             self.client.run(self._begin(new))
 
     def _begin(self, new: list[TopicPartition]) -> Generator:
-        """Find the places in partitions that are new to us, and read on from there."""
-        generation = self.generation
-        committed = yield from self._insist(GetCommitted(self.group))
-        places = {}
-        for partition in new:
-            found = committed.get(partition)
-            places[partition] = found.offset if found is not None else (yield from self._first(*partition))
+        """Find the places in partitions that are new to us, and read on from there. One without a leader is looked at
+        again until it has one: nobody else would read it."""
+        generation, places, late = self.generation, {}, []
+        try:
+            committed = yield from self._insist(GetCommitted(self.group))
+            for partition in new:
+                found = committed.get(partition)
+                places[partition] = found.offset if found is not None else (yield from self._first(*partition))
+        except EvlabError as error:
+            if not goes_away(error):
+                self._wake(error)
+                return
+            late = [partition for partition in new if partition not in places]
         if self.generation == generation and self._joining.done and not self._closed:
             for partition, offset in places.items():
                 if offset is not None:
                     self.reader.add(partition, offset)
-            self.on_assigned(new)
+            if places:
+                self.on_assigned(list(places))
             self.reader.fetch()
+            if late:
+                yield BACKOFF
+                self.client.run(self._begin(late[1:] + late[:1]))
 
     def _first(self, topic: str, number: int) -> Generator:
         """Where to begin without a committed offset."""
@@ -342,7 +377,7 @@ class Consumer:
                                        why='reset="none" does not guess', next_step='give reset="earliest" or "latest"')
             self._wake()
             return None
-        return (yield from self.client.insist(topic, number, GetOffset(topic, number, self.reset), patience=PATIENCE))
+        return (yield from self.client.insist(topic, number, GetOffset(topic, number, self.reset), patience=A_MOMENT))
 
     def _revoke(self, partitions: list[TopicPartition]) -> None:
         if self.auto_commit:
@@ -389,6 +424,14 @@ class Consumer:
                 self._lose_all()
             else:
                 self._beat()
+            if self._has_to_poll():
+                self._wake()
+
+    def _has_to_poll(self) -> bool:
+        """Who waits for records is not stuck: it is woken to poll in time, and to commit by itself."""
+        now = self.env.now()
+        return now - self._last_poll > self.max_poll_interval / 2 or (
+            self.auto_commit and bool(self.reader.given()) and now - self._last_commit >= self.auto_commit_interval)
 
     def _beat(self) -> None:
         self._last_beat = self.env.now()

@@ -150,7 +150,8 @@ class Controller:
         self.env.after(BEAT, self._look_around)
 
     def _down(self, broker: str) -> None:
-        """This broker is gone: it leads nothing, and is in sync with nothing where others are."""
+        """This broker is gone: it leads nothing, and is in sync with nothing where others are. A partition that it led
+        goes into a new epoch, with a new leader or with none."""
         if broker not in self.metadata.brokers:
             return
         left = tuple(name for name in self.metadata.brokers if name != broker)
@@ -160,8 +161,13 @@ class Controller:
                 isr = tuple(name for name in partition.isr if name != broker) or partition.isr
                 leader = None if partition.leader == broker else partition.leader
                 if (isr, leader) != (partition.isr, partition.leader):
-                    state = state.with_partition(topic, number, isr=isr, leader=leader, epoch=partition.epoch + 1)
-        self._decide(self._elected(state))
+                    state = state.with_partition(topic, number, isr=isr, leader=leader)
+        state = self._elected(state)
+        for topic, info in state.topics.items():
+            for number, partition in enumerate(info.partitions):
+                if partition.leader is None and self.metadata.partition(topic, number).leader == broker:
+                    state = state.with_partition(topic, number, epoch=partition.epoch + 1)
+        self._decide(state)
 
     def _elected(self, state: Metadata) -> Metadata:
         """The state in which each partition that can have a leader has one."""

@@ -15,7 +15,7 @@ class PartitionInfo(msgspec.Struct, frozen=True, kw_only=True):
     leader: str | None
     """The broker that takes writes; None: nobody may at the moment."""
     epoch: int
-    """Grows by one with each election. What an older leader says no longer counts."""
+    """Grows by one when the leader changes. What an older leader says no longer counts."""
     isr: tuple[str, ...]
     """The replicas in sync: those that have all that was acked with acks=all. Never empty."""
     version: int = 0

@@ -219,6 +219,11 @@ class Partition:
             self.epochs.save(self.files)
         self.producers.forget_before(self.start)
 
+    def drop_before(self, offset: int) -> None:
+        """Delete the segments that end before `offset`, but for the newest."""
+        while len(self.segments) > 1 and self.segments[0].next_offset <= offset:
+            self.drop_oldest()
+
     def _forget_cleaned(self) -> None:
         """What will stand at the offsets that are cut off was never compacted."""
         if CLEANED_FILE in self.files.list():

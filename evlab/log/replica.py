@@ -230,6 +230,7 @@ class Replica:
         """Add what the leader gave."""
         if fetched.data:
             self.partition.append_copy(fetched.data)
+        self.partition.drop_before(fetched.start)  # what retention has deleted there
         mark = min(fetched.high_watermark, self.end)
         if mark > self.high_watermark:
             self.high_watermark = mark
