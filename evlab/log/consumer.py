@@ -343,12 +343,12 @@ class Consumer:
             self._must_join = True  # cooperative: the second round hands them out
             self._wake()
         if new:
-            self.client.run(self._begin(new))
+            self.client.run(self._begin(new, (self.member, self.generation)))
 
-    def _begin(self, new: list[TopicPartition]) -> Generator:
+    def _begin(self, new: list[TopicPartition], membership: tuple[str, int]) -> Generator:
         """Find the places in partitions that are new to us, and read on from there. One without a leader is looked at
         again until it has one: nobody else would read it."""
-        generation, places, late = self.generation, {}, []
+        places, late = {}, []
         try:
             committed = yield from self._insist(GetCommitted(self.group))
             for partition in new:
@@ -359,7 +359,7 @@ class Consumer:
                 self._wake(error)
                 return
             late = [partition for partition in new if partition not in places]
-        if self.generation == generation and self._joining.done and not self._closed:
+        if membership == (self.member, self.generation) and self._joining.done and not self._closed:
             for partition, offset in places.items():
                 if offset is not None:
                     self.reader.add(partition, offset)
@@ -368,7 +368,7 @@ class Consumer:
             self.reader.fetch()
             if late:
                 yield BACKOFF
-                self.client.run(self._begin(late[1:] + late[:1]))
+                self.client.run(self._begin(late[1:] + late[:1], membership))
 
     def _first(self, topic: str, number: int) -> Generator:
         """Where to begin without a committed offset."""

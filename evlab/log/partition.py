@@ -322,8 +322,7 @@ class Partition:
         kept = self.segments[:1]
         for segment in self.segments[1:]:
             before = kept[-1]
-            if segment.base_offset < before.next_offset:
-                before.verify()  # all of it: only the real end of a segment may cost the next one its life
+            if segment.base_offset < before.next_offset:  # which `load` has checked
                 segment.remove()
             elif segment.base_offset > before.next_offset:
                 raise CorruptBatch(f"a batch is missing at the end of {before.path}", path=before.path,

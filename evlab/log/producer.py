@@ -20,6 +20,7 @@ from evlab.env import Later, check_delay
 from evlab.errors import EvlabError, InvalidUse, Timeout
 from evlab.event import Event
 from evlab.log.client import BACKOFF, REQUEST_TIMEOUT, goes_away, unknown
+from evlab.log.compression import CODECS
 from evlab.log.controller import NewProducerId
 from evlab.log.gathering import Batching, Lane, Lanes, RecordMetadata, Sent
 from evlab.log.partitioner import Partitioner
@@ -37,6 +38,8 @@ REMEMBERED = 100_000
 _OVERHEAD = 24
 """Bytes that a record takes in a batch besides its key and value, about."""
 ACKS = {0: 0, 1: 1, "all": -1, -1: -1}
+METADATA_AGE = 300.0
+"""Seconds after which a producer looks again how many partitions its topics have (Kafka: metadata.max.age.ms)."""
 PATIENCE = 120.0
 """Seconds after which a batch that nobody acked has failed (Kafka: delivery.timeout.ms)."""
 
@@ -58,7 +61,7 @@ class Producer(Transactional):
         self.client = log.client() if hasattr(log, "client") else log
         self.env = self.client.env
         self._now, self._epoch = self.env.now, self.env.epoch
-        if acks not in ACKS or isinstance(acks, bool):
+        if not isinstance(acks, int | str) or acks not in ACKS or isinstance(acks, bool):
             raise InvalidUse(f"acks={acks!r:.20} is no promise", next_step='give 0, 1 or "all"')
         self.acks, self.idempotent = ACKS[acks], idempotent and ACKS[acks] == -1
         for name, value in (("batch_records", batch_records), ("batch_bytes", batch_bytes),
@@ -66,7 +69,12 @@ class Producer(Transactional):
             if type(value) is not int or value < 1:
                 raise InvalidUse(f"{name}={value!r:.40} is no number to count with", next_step="give 1 or more")
         self.batch_records, self.batch_bytes, self.request_batches = batch_records, batch_bytes, request_batches
-        self.linger, self.codec, self.patience = check_delay(linger), codec, patience
+        if codec not in CODECS:
+            raise InvalidUse(f"codec={codec!r:.40} is not known", next_step='give "none", "gzip" or "zstd"')
+        if type(idempotent) is not bool or not (partitioner is None or callable(partitioner)):
+            raise InvalidUse("idempotent is True or False, and partitioner a function of (key, number of partitions)",
+                             next_step="leave them out, or look at the docstring of Producer")
+        self.linger, self.codec, self.patience = check_delay(linger), codec, check_delay(patience)
         self.partitioner = partitioner or Partitioner(self.env.random("partitioner"))
         self.producer_id, self.producer_epoch = -1, -1
         self.transactional_id = transactional_id
@@ -80,7 +88,7 @@ class Producer(Transactional):
         self._topics: dict[str, Lanes] = {}
         self._homeless: list[tuple] = []  # records whose topic is not known yet
         self._asking: Later | None = None
-        self._asked_at = 0.0
+        self._asked_at = self.env.now()
         self._failure: EvlabError | None = None
 
     # ------------------------------------------------------------------------------------------------- sending
@@ -101,7 +109,11 @@ class Producer(Transactional):
             key = _bytes_of(key)
         if timestamp is None:
             timestamp = int((self._epoch + self._now()) * 1000)
-        row = timestamp, key, value, tuple(headers) if headers else ()
+        elif type(timestamp) is not int or not 0 <= timestamp < 2**63:
+            raise InvalidUse(f"timestamp={timestamp!r:.40} is no time", next_step="give ms since 1970, a whole number")
+        if type(topic) is not str:
+            raise InvalidUse(f"{topic!r:.40} names no topic", next_step='give a name, such as "orders"')
+        row = timestamp, key, value, _headers_of(headers) if headers else ()
         found = self._topics.get(topic) or self._find(topic)
         if not found.lanes:
             later = Later()
@@ -140,7 +152,11 @@ class Producer(Transactional):
         if lane.filling is not None:
             self._close_batch(lane)
             self._ship(lane)
-        lane.filling = Batching(lane.key, self.env.now())
+        now = self.env.now()
+        if now - self._asked_at > METADATA_AGE:
+            self._asked_at = now
+            self.client.refresh().then(self._learned)
+        lane.filling = Batching(lane.key, now)
         lane.timer = self.env.after(self.linger, lambda: self._flush_lane(lane))
         return lane.filling
 
@@ -323,6 +339,16 @@ def _bytes_of(key: Any) -> bytes:
         return bytes(key)
     raise InvalidUse(f"{key!r:.60} is no key of a record", why="a key is bytes, or a text",
                      next_step='give key="order-1042", or no key')
+
+
+def _headers_of(headers: Any) -> tuple[tuple[str, bytes | None], ...]:
+    pairs = tuple(headers) if isinstance(headers, Iterable) and not isinstance(headers, str | bytes | dict) else (None,)
+    for pair in pairs:
+        if not isinstance(pair, tuple | list) or len(pair) != 2 or type(pair[0]) is not str \
+                or type(pair[1]) is not bytes and pair[1] is not None:
+            raise InvalidUse(f"headers={headers!r:.60} are no headers", why="each is a text and bytes, or None",
+                             next_step='give pairs, such as [("type", b"OrderPlaced")]')
+    return tuple(map(tuple, pairs))
 
 
 def _of_event(value: Any, key: bytes | str | None, timestamp: int | None) -> tuple:

@@ -340,11 +340,6 @@ class Segment:
             yield position, data[at:at + header.size], header
             position += header.size
 
-    def verify(self) -> None:
-        """Read all of it. Raises `CorruptBatch` for damage."""
-        for position, data, header in self.batches():
-            self.check(data, 0, header, position)
-
     def batch_at(self, placed: Placed) -> bytes:
         """The bytes of one batch."""
         return self._log.read(placed.position, placed.header.size)
