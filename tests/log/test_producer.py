@@ -1,0 +1,265 @@
+"""The producer by its public verbs: batches, linger, retries, what its Laters say, and what it refuses."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from evlab.errors import EvlabError, InvalidUse, Timeout
+from evlab.log import Log, Producer, UnknownTopic
+from evlab.log.partition import BatchTooLarge
+from evlab.log.records import decode_batches
+from evlab.sim import World
+
+
+@pytest.fixture
+def log(tmp_path):
+    with Log(tmp_path) as log:
+        log.create_topic("orders", 3)
+        yield log
+
+
+def cluster(brokers=3, seed=5, **config):
+    world = World(seed)
+    log = Log(env=world, brokers=brokers)
+    world.run(until=1)
+    log.create_topic("orders", 2, replication=brokers, **config)
+    world.run(until=2)
+    return world, log
+
+
+def later(world, seconds):
+    world.run(until=world.now() + seconds)
+
+
+def batches(log, number=0, topic="orders"):
+    partition = log.replica(topic, number).partition
+    return [[record.value for record in batch.records] for batch in decode_batches(partition.read(0))]
+
+
+# ------------------------------------------------------------------------------------------------------- batches
+
+
+def test_records_that_are_sent_before_a_flush_travel_together(log):
+    producer = Producer(log)
+    sent = [producer.send("orders", b"v%d" % n, partition=0) for n in range(5)]
+    assert not any(one.done for one in sent)
+    producer.flush()
+    assert [one.value.offset for one in sent] == [0, 1, 2, 3, 4] and producer.sent == 1
+    assert batches(log) == [[b"v0", b"v1", b"v2", b"v3", b"v4"]]
+
+
+@pytest.mark.parametrize("size, expected", [(1, [1] * 7), (3, [3, 3, 1]), (100, [7])])
+def test_a_batch_is_full_at_a_number_of_records(log, size, expected):
+    producer = Producer(log, batch_records=size)
+    for number in range(7):
+        producer.send("orders", b"%d" % number, partition=0)
+    producer.flush()
+    assert [len(batch) for batch in batches(log)] == expected
+
+
+def test_a_batch_is_full_at_a_number_of_bytes(log):
+    producer = Producer(log, batch_bytes=300)
+    for _ in range(6):
+        producer.send("orders", b"x" * 100, partition=0)
+    producer.flush()
+    assert [len(batch) for batch in batches(log)] == [2, 2, 2]
+
+
+def test_a_batch_waits_for_linger_and_no_longer():
+    world, log = cluster(brokers=1)
+    producer = Producer(log.client("shop"), linger=0.5)
+    producer.send("orders", b"warm up", partition=1)
+    later(world, 3)
+    first = producer.send("orders", b"a", partition=0)
+    later(world, 0.4)
+    second = producer.send("orders", b"b", partition=0)
+    assert not first.done
+    later(world, 0.4)
+    assert first.value.offset == 0 and second.value.offset == 1
+    assert batches(log) == [[b"a", b"b"]]
+
+
+def test_a_flush_does_not_wait_for_linger_even_if_the_topic_was_not_known_yet():
+    world, log = cluster(brokers=1)
+    producer = Producer(log.client("shop"), linger=30.0)
+    sent = producer.send("orders", b"v", partition=0)
+    flushed = producer.flush()
+    later(world, 3)
+    assert flushed.done and sent.value.offset == 0
+
+
+def test_several_batches_may_travel_in_one_request(log):
+    producer = Producer(log, batch_records=2, request_batches=3, linger=10.0)
+    sent = [producer.send("orders", b"%d" % number, partition=0) for number in range(6)]
+    assert producer.sent == 1 and [one.value.offset for one in sent] == list(range(6))
+    assert [len(batch) for batch in batches(log)] == [2, 2, 2]
+
+
+def test_a_partitioner_of_ones_own(log):
+    producer = Producer(log, partitioner=lambda key, count: len(key) % count)
+    sent = [producer.send("orders", b"v", key="x" * length) for length in range(1, 5)]
+    producer.flush()
+    assert [one.value.partition for one in sent] == [1, 2, 0, 1]
+
+
+@pytest.mark.parametrize("answer", [3, -1, None, "0", 1.0])
+def test_a_partitioner_that_names_no_partition(log, answer):
+    with pytest.raises(InvalidUse):
+        Producer(log, partitioner=lambda key, count: answer).send("orders", b"v", key="k")
+
+
+# ----------------------------------------------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize("more", [
+    {"acks": 2}, {"acks": "some"}, {"acks": True}, {"acks": None}, {"acks": []}, {"batch_records": 0},
+    {"batch_records": None}, {"batch_records": 1.5}, {"batch_bytes": 0}, {"batch_bytes": "1"}, {"request_batches": 0},
+    {"linger": -1}, {"linger": None}, {"linger": math.nan}, {"linger": math.inf}, {"linger": "1"}, {"codec": "zip"},
+    {"codec": None}, {"patience": -1}, {"patience": None}, {"patience": math.nan}, {"partitioner": 7},
+    {"idempotent": "yes"},
+])
+def test_a_producer_that_cannot_be(log, more):
+    with pytest.raises(InvalidUse) as caught:
+        Producer(log, **more)
+    assert "Next step" in str(caught.value)
+
+
+@pytest.mark.parametrize("more", [
+    {"value": "text"}, {"value": 7}, {"value": {"a": 1}}, {"key": 7}, {"key": ["k"]}, {"headers": 7},
+    {"headers": [("a",)]}, {"headers": [(1, b"x")]}, {"headers": [("a", "text")]}, {"headers": {"a": b"x"}},
+    {"headers": "ab"}, {"timestamp": "now"}, {"timestamp": 1.5}, {"timestamp": 2**63}, {"timestamp": True},
+    {"timestamp": -2**63 - 1}, {"partition": 3}, {"partition": -1}, {"partition": "0"}, {"partition": True},
+    {"topic": None}, {"topic": 7}, {"topic": ["orders"]},
+])
+def test_a_record_that_cannot_be_is_refused_at_once_and_harms_no_other(log, more):
+    producer = Producer(log)
+    before = producer.send("orders", b"before", partition=0)
+    more = {"topic": "orders", "value": b"v", "partition": 0} | more
+    with pytest.raises(EvlabError):
+        producer.send(more.pop("topic"), more.pop("value"), **more)
+    after = producer.send("orders", b"after", partition=0)
+    producer.flush()
+    assert (before.value.offset, after.value.offset) == (0, 1)
+
+
+def test_a_record_that_is_too_large_fails_and_the_next_ones_do_not():
+    world, log = cluster(brokers=1, max_batch_bytes=1000)
+    producer = Producer(log.client("shop"), batch_records=1)
+    large = producer.send("orders", b"x" * 2000, partition=0)
+    small = [producer.send("orders", b"%d" % number, partition=0) for number in range(3)]
+    later(world, 3)
+    assert isinstance(large.error, BatchTooLarge) and large.error.limit == 1000
+    assert [one.value.offset for one in small] == [0, 1, 2]
+    with pytest.raises(BatchTooLarge):
+        large.value  # noqa: B018
+    flushed = producer.flush()
+    assert isinstance(flushed.error, BatchTooLarge), "a flush tells of what failed since the last one"
+    assert producer.flush().error is None
+
+
+def test_after_a_failed_batch_the_next_ones_are_idempotent_again():
+    """LOG-4: they have a new producer id, so a lost ack does not double them."""
+    world, log = cluster(brokers=1, max_batch_bytes=1000)
+    producer = Producer(log.client("shop"), batch_records=1)
+    producer.send("orders", b"first", partition=0)
+    later(world, 1)
+    producer.send("orders", b"x" * 2000, partition=0)
+    sent = [producer.send("orders", b"%d" % number, partition=0) for number in range(3)]
+    while log.replica("orders", 0).end < 2:
+        later(world, 0.001)
+    world.network.drop("broker-0", "shop", 1)
+    later(world, 8)
+    assert [one.value.offset for one in sent] == [1, 2, 3]
+    assert batches(log) == [[b"first"], [b"0"], [b"1"], [b"2"]]
+    partition = log.replica("orders", 0).partition
+    ids = [batch.producer_id for batch in decode_batches(partition.read(0))]
+    assert -1 not in ids and ids[0] != ids[1]
+
+
+# ------------------------------------------------------------------------------------------- brokers that are away
+
+
+def test_a_producer_without_a_cluster_waits_and_then_says_that_the_outcome_is_unknown():
+    world, log = cluster(brokers=1)
+    producer = Producer(log.client("shop"), patience=5.0)
+    producer.send("orders", b"v", partition=0)
+    later(world, 1)
+    world.crash("broker-0")
+    sent = producer.send("orders", b"w", partition=0)
+    later(world, 4)
+    assert not sent.done
+    later(world, 6)
+    assert isinstance(sent.error, Timeout) and "unknown" in str(sent.error)
+
+
+@pytest.mark.parametrize("dead", ["broker-0", "broker-1", "broker-2"])
+def test_a_producer_that_starts_while_a_broker_is_down(dead):
+    """Whichever it is: another one knows the topic, and gives it an id."""
+    world, log = cluster()
+    world.crash(dead)
+    later(world, 8)
+    producer = Producer(log.client("shop"))
+    sent = [producer.send("orders", b"v%d" % number, partition=number % 2) for number in range(4)]
+    later(world, 15)
+    assert [one.value.offset for one in sent] == [0, 0, 1, 1]
+
+
+def test_an_unknown_topic_is_told_only_when_the_cluster_says_so():
+    """No answer is no proof: the topic is there, and its broker is not."""
+    world, log = cluster(brokers=1)
+    world.crash("broker-0", down=10.0)
+    producer = Producer(log.client("shop"))
+    good, bad = producer.send("orders", b"v", partition=0), producer.send("nothing", b"v")
+    later(world, 30)
+    assert good.value.offset == 0
+    assert isinstance(bad.error, UnknownTopic) and bad.error.topic == "nothing"
+
+
+def test_a_topic_that_is_made_later_is_found(log):
+    producer = Producer(log, batch_records=1)
+    with pytest.raises(UnknownTopic):
+        producer.send("later", b"v")
+    log.create_topic("later")
+    assert producer.send("later", b"v").value == ("later", 0, 0)
+
+
+def test_partitions_that_are_added_are_used_after_a_while():
+    """By a producer that knew the topic before."""
+    world, log = cluster(brokers=1)
+    producer = Producer(log.client("shop"), batch_records=1)
+    producer.send("orders", b"v")
+    later(world, 1)
+    log.add_partitions("orders", 6)
+    seen = set()
+    for _ in range(700):
+        sent = producer.send("orders", b"v")
+        later(world, 1.0)
+        seen.add(sent.value.partition)
+    assert seen == set(range(6))
+
+
+def test_order_per_partition_holds_when_acks_are_lost():
+    """LOG-4: one batch at a time is under way, so what is sent again is not overtaken."""
+    world, log = cluster()
+    producer = Producer(log.client("shop"), batch_records=1)
+    for number in range(20):
+        producer.send("orders", b"%d" % number, partition=0)
+        if number % 4 == 0:
+            world.network.drop(log.metadata.topics["orders"].partitions[0].leader, "shop")
+        later(world, 0.05)
+    later(world, 30)
+    assert batches(log) == [[b"%d" % number] for number in range(20)]
+
+
+def test_what_a_producer_says_of_itself(log):
+    producer = Producer(log)
+    sent = producer.send("orders", b"v", partition=1)
+    assert "open" in repr(sent)
+    assert producer.close().done
+    assert repr(sent) == "Sent(RecordMetadata(topic='orders', partition=1, offset=0))"
+    assert repr(producer) == "Producer(acks=-1, 1 requests)"
+    told = []
+    sent.then(lambda one: told.append(one.value))
+    assert told == [("orders", 1, 0)]
