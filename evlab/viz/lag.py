@@ -298,10 +298,10 @@ def _draw_labels(svg: Svg, labels: list[tuple], low: float) -> None:
     heights = [label[0] for label in labels]
     for index in range(1, len(heights)):
         heights[index] = max(heights[index], heights[index - 1] + gap)
-    over = max(0.0, heights[-1] - (low - 2)) if heights else 0.0
-    heights = [height - over for height in heights] if over else heights
-    for index in range(len(heights) - 2, -1, -1):
-        heights[index] = min(labels[index][0] if not over else heights[index], heights[index + 1] - gap)
+    lowest = low - 2
+    for index in reversed(range(len(heights))):
+        heights[index] = min(heights[index], lowest)
+        lowest = heights[index] - gap
     left = WIDTH - RIGHT + 12
     for height, (end, _, words, tone, dash, width) in zip(heights, labels, strict=True):
         svg.line([(left - 10, end), (left, height)], GREY.main, 0.8)

@@ -137,8 +137,10 @@ def test_a_frame_of_several_topics_names_them():
     assert {"orders-0: 2", "returns-0: 2"} <= set(texts_of(lag_plot(both)))
 
 
-def test_twelve_partitions_that_end_together_keep_their_names_apart(drawings):
-    lag_plot(frame_of(**{f"p{number}": [0, number, 0] for number in range(12)}), total=True)
+@pytest.mark.parametrize("end", [0, 4, 11])
+def test_twelve_partitions_that_end_together_keep_their_names_apart(drawings, end):
+    figure = lag_plot(frame_of(**{f"p{number}": [0, number, end] for number in range(12)}))
+    assert {f"partition {number}: {end}" for number in range(12)} <= set(texts_of(figure))
     assert clean(drawings[-1])
 
 
