@@ -16,6 +16,8 @@ __all__ = ["Reader"]
 
 MAX_WAIT = 0.5
 """Seconds that a broker may keep a fetch for which it has nothing (Kafka: fetch.max.wait.ms)."""
+FAIR = 500
+"""Records after which another partition has its turn."""
 ENOUGH = 2000
 """Records of a partition that wait for a poll, after which no more are fetched of it."""
 
@@ -39,7 +41,7 @@ class Reader:
         self._stuck: set[TopicPartition] = set()
         self._touched: set[TopicPartition] = set()
         self._closed = False
-        self._turn = 0
+        self._turn = self._row = 0
 
     def add(self, partition: TopicPartition, offset: int) -> None:
         """Read this partition too."""
@@ -81,10 +83,18 @@ class Reader:
                 self._take_from(key, found, most)
                 self._touched.add(key)
             if len(found) == most:
-                self._turn += step + (not self._kept[key])
+                self._pass_on(key, step, most)
                 break
         self.fetch()
         return found
+
+    def _pass_on(self, key: TopicPartition, step: int, count: int) -> None:
+        """Who begins at the next take: the same partition until it is empty, but not for ever, as it may never be."""
+        self._row = self._row + count if step == 0 else count
+        over = not self._kept[key] or self._row >= FAIR
+        self._turn += step + over
+        if over:
+            self._row = 0
 
     def _take_from(self, key: TopicPartition, found: list[Record], most: int) -> None:
         kept = self._kept[key]

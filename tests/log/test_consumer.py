@@ -130,6 +130,17 @@ def test_a_consumer_reads_its_partitions_in_turn(log):
     assert set(seen) == {0, 1}
 
 
+def test_a_partition_that_never_empties_does_not_keep_the_others_waiting(log):
+    log.create_topic("busy", 2)
+    producer = Producer(log)
+    for number in range(3000):
+        producer.send("busy", b"%d" % number, partition=0 if number < 2990 else 1)
+    producer.flush()
+    reader = Consumer(log, "fair", "busy")
+    seen = [record.partition for _ in range(700) for record in reader.poll(1)]
+    assert seen.count(1) == 10
+
+
 def test_an_unknown_topic_is_told_at_poll(log):
     consumer = Consumer(log, "email", "nothing")
     with pytest.raises(UnknownTopic) as caught:

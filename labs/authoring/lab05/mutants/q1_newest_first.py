@@ -1,0 +1,13 @@
+# Puts each record in front.
+# expect: lab05.q1 fails, hint=REORDERS
+
+# answer: lab05.q1
+def partition(key, n):
+    return (murmur2(key) & 0x7FFFFFFF) % n
+
+
+def split(records, n):
+    partitions = [[] for _ in range(n)]
+    for key, value in records:
+        partitions[partition(key, n)].insert(0, (key, value))
+    return partitions

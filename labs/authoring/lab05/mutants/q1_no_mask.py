@@ -1,0 +1,13 @@
+# Leaves the sign to Python, whose remainder is never negative.
+# expect: lab05.q1 fails, hint=SIGN_STAYS
+
+# answer: lab05.q1
+def partition(key, n):
+    return murmur2(key) % n
+
+
+def split(records, n):
+    partitions = [[] for _ in range(n)]
+    for key, value in records:
+        partitions[partition(key, n)].append((key, value))
+    return partitions

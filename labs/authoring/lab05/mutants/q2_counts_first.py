@@ -1,0 +1,20 @@
+# Counts the frame before it decides.
+# expect: lab05.q2 fails, hint=COUNTS_FIRST
+
+# answer: lab05.q2
+class Segment:
+    def __init__(self, base, every):
+        self.file, self.index = b"", []
+        self.every, self.next_offset = every, base
+        self.since = 0
+
+    def append(self, key, value):
+        offset = self.next_offset
+        data = frame(offset, key, value)
+        self.since += len(data)
+        if self.since > self.every:
+            self.index.append((offset, len(self.file)))
+            self.since = 0
+        self.file += data
+        self.next_offset += 1
+        return offset

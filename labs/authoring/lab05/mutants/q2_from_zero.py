@@ -1,0 +1,20 @@
+# Offsets from 0, whatever the base.
+# expect: lab05.q2 fails, hint=WRONG_OFFSET
+
+# answer: lab05.q2
+class Segment:
+    def __init__(self, base, every):
+        self.file, self.index = b"", []
+        self.every, self.next_offset = every, 0
+        self.since = 0
+
+    def append(self, key, value):
+        offset = self.next_offset
+        data = frame(offset, key, value)
+        if self.since > self.every:
+            self.index.append((offset, len(self.file)))
+            self.since = 0
+        self.file += data
+        self.since += len(data)
+        self.next_offset += 1
+        return offset

@@ -1,0 +1,24 @@
+# Above, where at or above was asked for.
+# expect: lab05.q3 fails, hint=FORGETS_EXACT
+
+# answer: lab05.q3
+def find(index, offset):
+    return max((position for noted, position in index if noted <= offset), default=0)
+
+
+def read(file, index, offset, most=10):
+    at, found = find(index, offset), []
+    if not agrees(file, index, at):
+        at = 0
+    while at < len(file) and len(found) < most:
+        record, at = read_frame(file, at)
+        if record.offset > offset:
+            found.append(record)
+    return found
+
+
+def agrees(file, index, at):
+    try:
+        return at == 0 or (read_frame(file, at)[0].offset, at) in [tuple(entry) for entry in index]
+    except Damaged:
+        return False

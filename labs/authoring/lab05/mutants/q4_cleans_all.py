@@ -1,0 +1,28 @@
+# Cleans the active file as well.
+# expect: lab05.q4 fails, hint=CLEANS_ACTIVE
+
+# answer: lab05.q4
+def compact(files, expired):
+    last = {}
+    for file in files:
+        for record in records_of(file):
+            last[record.key] = record.offset
+    cleaned = []
+    for file in files:
+        kept = []
+        for record in records_of(file):
+            if record.offset != last[record.key]:
+                continue
+            if record.value is None and record.offset < expired:
+                continue
+            kept.append(frame(*record))
+        cleaned.append(b"".join(kept))
+    return cleaned
+
+
+def records_of(file):
+    found, at = [], 0
+    while at < len(file):
+        record, at = read_frame(file, at)
+        found.append(record)
+    return found

@@ -1,0 +1,24 @@
+# A map for each file.
+# expect: lab05.q4 fails, hint=EACH_FILE_ALONE
+
+# answer: lab05.q4
+def compact(files, expired):
+    cleaned = []
+    for file in files[:-1]:
+        kept, last = [], {record.key: record.offset for record in records_of(file)}
+        for record in records_of(file):
+            if record.offset != last[record.key]:
+                continue
+            if record.value is None and record.offset < expired:
+                continue
+            kept.append(frame(*record))
+        cleaned.append(b"".join(kept))
+    return cleaned + files[-1:]
+
+
+def records_of(file):
+    found, at = [], 0
+    while at < len(file):
+        record, at = read_frame(file, at)
+        found.append(record)
+    return found

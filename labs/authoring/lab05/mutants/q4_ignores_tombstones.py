@@ -1,0 +1,29 @@
+# A tombstone is no record of its key.
+# expect: lab05.q4 fails, hint=REVIVES
+
+# answer: lab05.q4
+def compact(files, expired):
+    last = {}
+    for file in files[:-1]:
+        for record in records_of(file):
+            if record.value is not None:
+                last[record.key] = record.offset
+    cleaned = []
+    for file in files[:-1]:
+        kept = []
+        for record in records_of(file):
+            if record.value is not None and record.offset != last[record.key]:
+                continue
+            if record.value is None and record.offset < expired:
+                continue
+            kept.append(frame(*record))
+        cleaned.append(b"".join(kept))
+    return cleaned + files[-1:]
+
+
+def records_of(file):
+    found, at = [], 0
+    while at < len(file):
+        record, at = read_frame(file, at)
+        found.append(record)
+    return found

@@ -1,0 +1,29 @@
+# Closes the holes.
+# expect: lab05.q4 fails, hint=RENUMBERS
+
+# answer: lab05.q4
+def compact(files, expired):
+    last = {}
+    for file in files[:-1]:
+        for record in records_of(file):
+            last[record.key] = record.offset
+    cleaned, first = [], None
+    for file in files[:-1]:
+        kept = []
+        for record in records_of(file):
+            if record.offset != last[record.key]:
+                continue
+            if record.value is None and record.offset < expired:
+                continue
+            first = record.offset if first is None else first + 1
+            kept.append(frame(first, record.key, record.value))
+        cleaned.append(b"".join(kept))
+    return cleaned + files[-1:]
+
+
+def records_of(file):
+    found, at = [], 0
+    while at < len(file):
+        record, at = read_frame(file, at)
+        found.append(record)
+    return found

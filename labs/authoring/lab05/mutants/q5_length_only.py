@@ -1,0 +1,24 @@
+# Returns where the good part ends.
+# expect: lab05.q5 fails, hint=NO_BYTES
+
+# answer: lab05.q5
+def recover(file):
+    at = 0
+    while at < len(file):
+        try:
+            _, at = read_frame(file, at)
+        except Damaged as error:
+            if not error.torn:
+                raise
+            if any(is_whole(file, later) for later in range(at + 1, len(file))):
+                raise
+            return at
+    return at
+
+
+def is_whole(file, at):
+    try:
+        read_frame(file, at)
+    except Damaged:
+        return False
+    return True
