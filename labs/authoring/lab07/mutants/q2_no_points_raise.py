@@ -1,0 +1,16 @@
+# Asks an empty list for its newest point.
+# expect: lab07.q2 fails, hint=TOO_FEW_POINTS
+
+# answer: lab07.q2
+def time_lag(points, committed, now):
+    if committed is None:
+        return None
+    if committed >= points[-1][0]:
+        return 0.0
+    left, right = points[0], points[-1]
+    for first, second in zip(points, points[1:]):
+        if first[0] <= committed <= second[0]:
+            left, right = first, second
+    if left[0] == right[0]:
+        return None
+    return now - (right[1] - (right[0] - committed) * (right[1] - left[1]) / (right[0] - left[0]))

@@ -1,0 +1,13 @@
+# Divides the records behind by the rate of the last two points.
+# expect: lab07.q2 fails, hint=RATE_OF_NOW
+
+# answer: lab07.q2
+def time_lag(points, committed, now):
+    if committed is None or not points:
+        return None
+    if committed >= points[-1][0]:
+        return 0.0
+    if len(points) < 2 or points[0][0] == points[-1][0]:
+        return None
+    (earlier, begin), (end, until) = points[-2:]
+    return (end - committed) * (until - begin) / (end - earlier)

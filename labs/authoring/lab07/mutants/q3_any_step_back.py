@@ -1,0 +1,21 @@
+# Any step back is REWIND, also one that was made good.
+# expect: lab07.q3 fails, hint=REWIND_THAT_RETURNED
+
+# answer: lab07.q3
+def health(commits, ends, now):
+    offsets, times, lags = ([commit[place] for commit in commits] for place in range(3))
+    if len(commits) < 10:
+        return "OK"
+    if ends[-1] <= offsets[-1]:
+        return "OK"
+    if now - times[-1] > times[-1] - times[0] and min(ends) > offsets[-1]:
+        return "STOP"
+    if any(later < earlier for earlier, later in zip(offsets, offsets[1:])):
+        return "REWIND"
+    if 0 in lags:
+        return "OK"
+    if len(set(offsets)) == 1:
+        return "STALL"
+    if lags == sorted(lags):
+        return "WARN"
+    return "OK"
