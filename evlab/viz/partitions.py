@@ -110,7 +110,7 @@ def partition_strips(log: Any, topic: str, group: str | None = None, *, title: s
     copies = len(log.names) > 1 if copies is None else copies
     strips = [strip_of(log, topic, number) for number in range(count)]
     _note_readers(log, topic, group, list(consumers), strips)
-    found = list(dict.fromkeys(_key(record) for record in _by_time(strips)))
+    found = list(dict.fromkeys(_key(record) for record in _in_turn(strips)))
     lit = None if lit is None else {lit} if isinstance(lit, str) else set(lit)
     look = _Look(list(dict.fromkeys([*keys, *found])), lit, label)
     title = title or _finding(topic, strips)
@@ -182,10 +182,11 @@ def _note_readers(log: Any, topic: str, group: str | None, consumers: list[Any],
             strip.position = at if at is not None else strip.position
 
 
-def _by_time(strips: list[Strip]) -> list[Record]:
-    found = [(record.timestamp, strip.number, offset, record) for strip in strips
+def _in_turn(strips: list[Strip]) -> list[Record]:
+    """The records by offset, then partition: not by time, which on a real clock is another one at each run."""
+    found = [(offset, strip.number, record) for strip in strips
              for offset, record in strip.records.items() if record is not None]
-    return [record for *_, record in sorted(found, key=lambda one: one[:3])]
+    return [record for *_, record in sorted(found, key=lambda one: one[:2])]
 
 
 def _key(record: Record) -> str:

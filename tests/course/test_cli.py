@@ -215,7 +215,7 @@ def test_lab_opens_the_first_notebook_with_settings_of_its_own_and_asks_nobody_f
             seen = own_thread.submit(look, address, chromium).result()
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        server.wait(timeout=90)
     assert "00_start_here" in seen["tabs"][-1]
     assert (seen["notices"], seen["dialogs"]) == (0, 0)
     assert [url for url in seen["asked"] if url.startswith("http") and not url.startswith(base)] == []

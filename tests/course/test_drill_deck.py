@@ -48,7 +48,6 @@ def test_every_file_of_the_deck_keeps_every_rule():
 def test_the_proof_of_a_card_holds_and_its_false_twin_fails(card):
     proved = prove(card)
     assert proved.ok, f"{card.topic}.yaml: {card.id}: {proved}"
-    assert proved.seconds < 1
 
 
 @pytest.mark.parametrize("card", [card for card in REAL_CARDS if card.numeric], ids=lambda card: card.id)
