@@ -142,7 +142,7 @@ def recovery() -> list[tuple[str, ...]]:
 
     with folder() as place:
         log = Log(place)
-        log.create_topic("orders", 1, flush="never", segment_bytes=2 << 30)
+        log.create_topic("orders", 1, flush="never", segment_bytes=(2 << 30) - 1)
         fill(log, 4_750_000)
         size = log.replica("orders", 0).partition.size
         config, files = log.metadata.topics["orders"].config, DiskFiles(f"{place}/broker-0/orders-0")
@@ -209,7 +209,7 @@ def simulated_day(count: int) -> int:
         while True:
             records = consumer.poll(1000)
             if records:
-                yield len(records) / 14.0
+                yield len(records) / 4.0
                 yield consumer.commit()
             else:
                 yield consumer.arrived
