@@ -9,7 +9,7 @@ from typing import Protocol
 
 from evlab.errors import EvlabError, InvalidUse
 
-__all__ = ["DiskFiles", "File", "Files", "InUse", "check_size", "check_span"]
+__all__ = ["DiskFiles", "File", "Files", "InUse", "check_size", "check_span", "write_whole"]
 
 LOCK = ".lock"
 """The file that a process holds while it writes to a folder (Kafka's name for it)."""
@@ -51,6 +51,19 @@ class Files(Protocol):
     def rename(self, old: str, new: str) -> None: ...
     def remove(self, name: str) -> None: ...
     def list(self) -> list[str]: ...
+
+
+def write_whole(files: Files, name: str, data: bytes) -> None:
+    """Let `name` have this content. A crash at any moment leaves the old content or the new one, both whole.
+
+    The rename is the moment at which the new one counts; it is on the disk before.
+    """
+    file = files.open(f"{name}.tmp")
+    file.truncate(0)
+    file.append(data)
+    file.sync()
+    file.close()
+    files.rename(f"{name}.tmp", name)
 
 
 class DiskFiles:

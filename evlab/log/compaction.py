@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
+from evlab.files import write_whole
 from evlab.log.partition import CLEANED_FILE, Partition, rewritten
 from evlab.log.records import Batch, Record, decode_batches
 from evlab.log.segment import Segment, segment_name
@@ -169,9 +170,4 @@ def _cleaned_to(partition: Partition) -> int:
 
 
 def _save(partition: Partition, offset: int) -> None:
-    file = partition.files.open(CLEANED_FILE + ".tmp")
-    file.truncate(0)
-    file.append(str(offset).encode())
-    file.sync()
-    file.close()
-    partition.files.rename(CLEANED_FILE + ".tmp", CLEANED_FILE)
+    write_whole(partition.files, CLEANED_FILE, str(offset).encode())

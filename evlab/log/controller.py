@@ -17,7 +17,7 @@ import msgspec
 
 from evlab.env import Env
 from evlab.errors import InvalidUse, Unreachable
-from evlab.files import Files
+from evlab.files import Files, write_whole
 from evlab.log.metadata import Metadata, PartitionInfo, TopicInfo
 from evlab.log.protocol import FencedLeaderEpoch, GetMetadata
 from evlab.log.topics import TopicConfig, TopicExists, UnknownTopic, check_partitions, check_topic
@@ -254,12 +254,7 @@ class Controller:
         """Put the new state on the disk, whole, then let it count."""
         if state is self.metadata:
             return
-        file = self.files.open(STATE_FILE + ".tmp")
-        file.truncate(0)
-        file.append(msgspec.json.encode(state))
-        file.sync()
-        file.close()
-        self.files.rename(STATE_FILE + ".tmp", STATE_FILE)
+        write_whole(self.files, STATE_FILE, msgspec.json.encode(state))
         self.metadata = state
         for broker in state.brokers:
             with suppress(Unreachable):  # one that is not up yet asks when it is

@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from contextlib import suppress
 
-from evlab.files import Files
+from evlab.files import Files, write_whole
 
 __all__ = ["EPOCH_FILE", "Epochs"]
 
@@ -77,9 +77,4 @@ class Epochs:
     def save(self, files: Files) -> None:
         """Write them to `EPOCH_FILE`, in Kafka's own format: version, count, then a line for each."""
         lines = ["0", str(len(self.entries)), *(f"{epoch} {offset}" for epoch, offset in self.entries)]
-        file = files.open(EPOCH_FILE + ".tmp")
-        file.truncate(0)
-        file.append(("\n".join(lines) + "\n").encode())
-        file.sync()
-        file.close()
-        files.rename(EPOCH_FILE + ".tmp", EPOCH_FILE)
+        write_whole(files, EPOCH_FILE, ("\n".join(lines) + "\n").encode())

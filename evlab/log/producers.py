@@ -15,7 +15,7 @@ from zlib import crc32
 import msgspec
 
 from evlab.errors import EvlabError
-from evlab.files import Files
+from evlab.files import Files, write_whole
 from evlab.log.records import Header
 from evlab.log.segment import numbered
 
@@ -148,12 +148,7 @@ class ProducerState:
     def save(self, files: Files) -> None:
         """Write it to a file of its own, with a checksum. The two newest ones are kept."""
         name, text = f"{self.next_offset:020d}{SNAPSHOT}", self.to_json()
-        file = files.open(name + ".tmp")
-        file.truncate(0)
-        file.append(b"%d\n%s" % (crc32(text), text))
-        file.sync()
-        file.close()
-        files.rename(name + ".tmp", name)
+        write_whole(files, name, b"%d\n%s" % (crc32(text), text))
         for old in numbered(files.list(), SNAPSHOT)[:-2]:
             files.remove(f"{old:020d}{SNAPSHOT}")
 
