@@ -29,6 +29,7 @@ from evlab.log.protocol import (
     Produce,
     TopicPartition,
     WriteMarker,
+    milliseconds,
 )
 from evlab.log.replica import Replica
 from evlab.log.retention import expire
@@ -227,13 +228,13 @@ class Broker:
 
     def expire(self) -> list[str]:
         """Delete what retention allows to delete, in the partitions that this broker leads; the names of the files."""
-        now = round((self.env.epoch + self.env.now()) * 1000)
+        now = milliseconds(self.env)
         return [f"{replica.partition.name}/{name}" for replica in self.replicas.values() if replica.leads
                 for name in expire(replica.partition, now, replica.high_watermark)]
 
     def compact(self, *, force: bool = False) -> dict[TopicPartition, Compacted]:
         """Compact the partitions of compacted topics that need it; what it did, by partition."""
-        now = round((self.env.epoch + self.env.now()) * 1000)
+        now = milliseconds(self.env)
         done = {key: compact(replica.partition, now, replica.last_stable, force=force)
                 for key, replica in self.replicas.items() if replica.partition.config.cleanup == "compact"}
         return {key: result for key, result in done.items() if result is not None}

@@ -8,15 +8,22 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from evlab.env import Env
 from evlab.errors import EvlabError
 from evlab.log.producers import Aborted
 
 __all__ = ["BrokerUnavailable", "Fetch", "FetchFrom", "Fetched", "FencedLeaderEpoch", "GetEpochEnd", "GetMetadata",
-           "GetOffset", "NotEnoughReplicas", "NotLeader", "Produce", "TopicPartition", "WriteMarker"]
+           "GetOffset", "NotEnoughReplicas", "NotLeader", "Produce", "TopicPartition", "WriteMarker",
+           "milliseconds"]
 
 TopicPartition = tuple[str, int]
 PORT = "log"
 """The port at which a broker listens."""
+
+
+def milliseconds(env: Env) -> int:
+    """The time of now as records have it: ms since 1970, UTC."""
+    return round((env.epoch + env.now()) * 1000)
 
 
 class NotLeader(EvlabError):

@@ -21,7 +21,15 @@ from typing import Any
 from evlab.env import Env, Later
 from evlab.log.metadata import PartitionInfo
 from evlab.log.partition import Partition
-from evlab.log.protocol import FencedLeaderEpoch, Fetched, NotEnoughReplicas, NotLeader, Produce, WriteMarker
+from evlab.log.protocol import (
+    FencedLeaderEpoch,
+    Fetched,
+    NotEnoughReplicas,
+    NotLeader,
+    Produce,
+    WriteMarker,
+    milliseconds,
+)
 from evlab.log.records import Header, marker, read_header
 
 __all__ = ["Replica"]
@@ -130,7 +138,7 @@ class Replica:
         producers = self.partition.producers
         if request.producer_id not in producers.open:
             return Later.of(self.end)
-        now = round((self.env.epoch + self.env.now()) * 1000)
+        now = milliseconds(self.env)
         data = marker(request.commit, producer_id=request.producer_id, producer_epoch=request.producer_epoch,
                       timestamp=now, coordinator_epoch=request.coordinator_epoch)
         return self._answer(self.partition.append(data, self.epoch), acks=-1)

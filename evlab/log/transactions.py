@@ -22,7 +22,7 @@ from evlab.log.broker import Broker
 from evlab.log.client import Client
 from evlab.log.controller import NewProducerId
 from evlab.log.producers import InvalidProducerEpoch
-from evlab.log.protocol import BrokerUnavailable, Produce, TopicPartition, WriteMarker
+from evlab.log.protocol import BrokerUnavailable, Produce, TopicPartition, WriteMarker, milliseconds
 from evlab.log.records import decode_batches, encode_rows
 
 __all__ = ["TRANSACTIONS_TOPIC", "AddToTransaction", "EndTransaction", "InitProducer", "TransactionCoordinator"]
@@ -203,7 +203,7 @@ class TransactionCoordinator:
 
     def _save(self, name: str, state: _State) -> Later:
         """Append the state to the topic, as safe as acks=all makes it; it counts from the moment it is appended."""
-        row = round((self.env.epoch + self.env.now()) * 1000), name.encode(), msgspec.json.encode(state), ()
+        row = milliseconds(self.env), name.encode(), msgspec.json.encode(state), ()
         replica = self.broker.replica(TRANSACTIONS_TOPIC, 0)
         appended = replica.produce(Produce(TRANSACTIONS_TOPIC, 0, encode_rows([row]), -1, 1))
         self.states[name] = state
