@@ -225,16 +225,19 @@ def read_header(data: bytes, at: int = 0) -> Header:
 
     Raises `CorruptBatch` for what cannot be a header; `torn` if it is right as far as it goes, and ends too early.
     """
-    there = bytes(data[at:at + HEADER_SIZE])
-    header = Header._make(_HEADER.unpack(there + _LIKELY[len(there):]))  # what is missing is taken to be right
-    offset = header.base_offset if header.base_offset >= 0 and len(there) >= 8 else None
+    there = min(HEADER_SIZE, max(0, len(data) - at))
+    if there == HEADER_SIZE:
+        header = Header._make(_HEADER.unpack_from(data, at))
+    else:  # what is missing is taken to be right
+        header = Header._make(_HEADER.unpack(bytes(data[at:]) + _LIKELY[there:]))
+    offset = header.base_offset if header.base_offset >= 0 and there >= 8 else None
     if (header.magic != 2 or header.length < HEADER_SIZE - OVERHEAD or header.base_offset < 0
             or not 0 <= header.last_offset_delta < _LARGEST - header.base_offset
             or not 0 <= header.count <= header.last_offset_delta + 1 or header.attributes & _CODEC >= len(CODECS)):
         raise CorruptBatch("no batch can have this header", position=at, offset=offset, why=_fault(header),
                            next_step=_RESTORE)
-    if len(there) < HEADER_SIZE:
-        raise CorruptBatch(f"a batch is cut off: {len(there)} of the {HEADER_SIZE} bytes of its header are there",
+    if there < HEADER_SIZE:
+        raise CorruptBatch(f"a batch is cut off: {there} of the {HEADER_SIZE} bytes of its header are there",
                            position=at, offset=offset, torn=True, next_step=_CUT)
     return header
 

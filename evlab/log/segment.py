@@ -25,6 +25,8 @@ INDEX_INTERVAL = 4096
 """Bytes of batches between two index entries (Kafka: index.interval.bytes)."""
 CHUNK = 1 << 20
 """Bytes that a scan reads at a time, unless a batch is longer."""
+REMEMBERED = 64
+"""Places at which a reader may go on, which are kept in memory."""
 
 OFFSETS = struct.Struct(">ii")  # offset - base_offset, byte position
 TIMES = struct.Struct(">qi")  # timestamp in ms, offset - base_offset
@@ -79,6 +81,7 @@ class Segment:
         self._stamps: list[tuple[int, int]] = []  # the entries of .timeindex: (timestamp, offset)
         self._since_entry, self._newest = 0, self.base_offset
         self._saved = self._saved_stamps = 0  # entries that are in the files
+        self._places: dict[int, int] = {}  # first offset of a batch -> its byte, where somebody may go on to read
 
     # ------------------------------------------------------------------------------------------------- writing
 
@@ -89,6 +92,7 @@ class Segment:
         """
         position = self.size
         self._log.append(data)
+        self._remember(self.next_offset, position)
         for header in headers:
             self._note(position, header)
             position += header.size
@@ -239,11 +243,11 @@ class Segment:
         end: give nothing of a batch that reaches this offset or goes beyond it. Raises `CorruptBatch`, with the file's
         name, which a reader who is elsewhere could not tell. (Kafka leaves the CRC to the reader.)
         """
+        expected = offset if offset in self._places else None
         position = self.position_of(offset)
         if position >= self.size:
             return b""
-        data = self._log.read(position, min(max(max_bytes, HEADER_SIZE), self.size - position))
-        at, expected = 0, None
+        data, at = self._log.read(position, min(max(max_bytes, HEADER_SIZE), self.size - position)), 0
         while at + HEADER_SIZE <= len(data):
             header = self._checked(data, at, position + at, expected)
             self._goes_on(header, expected, position + at)
@@ -256,12 +260,23 @@ class Segment:
                 data = self._log.read(position, header.size)
             self.check(data, at, header, position + at)
             at += header.size
+            offset = header.next_offset
+        if at:
+            self._remember(offset, position + at)
         return data if at == len(data) else data[:at]
+
+    def _remember(self, offset: int, position: int) -> None:
+        """Who reads in order comes back for the batch at `position`: then there is nothing to look for."""
+        if len(self._places) == REMEMBERED:
+            self._places.clear()
+        self._places[offset] = position
 
     def position_of(self, offset: int) -> int:
         """The byte at which the batch stands that holds `offset`, or the next one if none does; else `size`."""
         if offset >= self.next_offset:
             return self.size
+        if offset in self._places:
+            return self._places[offset]
         for position, header in self.near(offset):
             if header.last_offset >= offset:
                 return position

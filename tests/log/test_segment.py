@@ -195,3 +195,45 @@ def test_a_removed_segment_leaves_no_file():
     add(segment, b"x")
     segment.remove()
     assert content(disk) == {}
+
+
+def test_who_reads_in_order_looks_for_nothing(monkeypatch):
+    """One read of the file for each batch, however far it is from an entry of the index."""
+    segment = segment_on(Disk(), interval=1 << 20)
+    for number in range(200):
+        add(segment, b"%d" % number)
+    reads, read = [], segment._log.read
+    monkeypatch.setattr(segment._log, "read", lambda *place: reads.append(place) or read(*place))
+    offset = 0
+    while data := segment.read(offset, 1):
+        offset = read_header(data).next_offset
+    assert offset == 200 and len(reads) <= 402, "a batch of more than 61 bytes is read twice: its header, then all of it"
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=30), st.integers(0, 2**32))
+def test_a_remembered_place_is_right_wherever_reads_stop(sizes, seed):
+    """Reads at any offset, cut short by any `end`, in any order, between appends: as from a segment without memory."""
+    segment, chance, values = segment_on(Disk(), interval=200), random.Random(seed), []
+    for size in sizes:
+        values += [b"%d" % (len(values) + number) for number in range(size)]
+        add(segment, *values[-size:])
+        for _ in range(3):
+            offset, end = chance.randrange(len(values)), chance.choice([None, chance.randint(0, len(values))])
+            most = chance.choice([1, 200, 5000])
+            found = segment.read(offset, most, end)
+            segment._places.clear()
+            assert found == segment.read(offset, most, end)
+            if found:
+                records = [record for one in decode_batches(found) for record in one.records]
+                assert records[-1].offset >= offset
+                assert [record.value for record in records] == values[records[0].offset:records[-1].offset + 1]
+
+
+def test_a_place_that_was_cut_off_is_forgotten():
+    segment = segment_on(Disk())
+    first, _ = add(segment, b"aaaa"), add(segment, b"b")
+    segment.read(0, 1)
+    segment.truncate(0)
+    add(segment, b"other", b"values")
+    assert [record.value for record in next(decode_batches(segment.read(first.next_offset, 1))).records] == [
+        b"other", b"values"]
