@@ -9,7 +9,7 @@ from typing import NamedTuple
 from evlab.env import Later, Timer
 from evlab.log.protocol import TopicPartition
 
-__all__ = ["Batching", "Lane", "Lanes", "RecordMetadata", "Sent"]
+__all__ = ["Batching", "Lane", "Lanes", "RecordMetadata", "Sent", "all_of"]
 
 
 class RecordMetadata(NamedTuple):
@@ -93,3 +93,22 @@ class Lanes:
         self.name = name
         self.lanes: list[Lane] = []
         self.by_key: dict[bytes, Lane] = {}
+
+
+def all_of(laters: list[Later]) -> Later:
+    """Done when all are; fails with the first error."""
+    if not laters:
+        return Later.of()
+    together, left = Later(), len(laters)
+
+    def one(done: Later) -> None:
+        nonlocal left
+        left -= 1
+        if done._error is not None:
+            together.fail(done._error)
+        elif not left:
+            together.resolve()
+
+    for later in laters:
+        later.then(one)
+    return together

@@ -14,15 +14,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from itertools import cycle
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from evlab.env import Later, check_delay
 from evlab.errors import EvlabError, InvalidUse, Timeout
 from evlab.event import Event
+from evlab.log.arguments import bytes_of_key, headers_of, of_event
 from evlab.log.client import BACKOFF, REQUEST_TIMEOUT, goes_away, unknown
 from evlab.log.compression import CODECS
 from evlab.log.controller import NewProducerId
-from evlab.log.gathering import Batching, Lane, Lanes, RecordMetadata, Sent
+from evlab.log.gathering import Batching, Lane, Lanes, RecordMetadata, Sent, all_of
 from evlab.log.partitioner import Partitioner
 from evlab.log.protocol import BrokerUnavailable, Produce
 from evlab.log.records import encode_rows
@@ -104,16 +105,16 @@ class Producer(Transactional):
         if self.transactional_id is not None:
             self._check_open()
         if type(value) is not bytes and value is not None:
-            value, key, timestamp = _of_event(value, key, timestamp)
+            value, key, timestamp = of_event(value, key, timestamp)
         if type(key) is not bytes and key is not None:
-            key = _bytes_of(key)
+            key = bytes_of_key(key)
         if timestamp is None:
             timestamp = int((self._epoch + self._now()) * 1000)
         elif type(timestamp) is not int or not 0 <= timestamp < 2**63:
             raise InvalidUse(f"timestamp={timestamp!r:.40} is no time", next_step="give ms since 1970, a whole number")
         if type(topic) is not str:
             raise InvalidUse(f"{topic!r:.40} names no topic", next_step='give a name, such as "orders"')
-        row = timestamp, key, value, _headers_of(headers) if headers else ()
+        row = timestamp, key, value, headers_of(headers) if headers else ()
         found = self._topics.get(topic) or self._find(topic)
         if not found.lanes:
             later = Later()
@@ -184,7 +185,7 @@ class Producer(Transactional):
             failed.fail(self._failure)
             open_ones.append(failed)
             self._failure = None
-        return _all_of(open_ones)
+        return all_of(open_ones)
 
     # ------------------------------------------------------------------------------------------------- metadata
 
@@ -330,51 +331,3 @@ class Producer(Transactional):
 
     def __repr__(self) -> str:
         return f"Producer(acks={self.acks}, {self.sent} requests)"
-
-
-def _bytes_of(key: Any) -> bytes:
-    if isinstance(key, str):
-        return key.encode()
-    if isinstance(key, bytearray | memoryview):
-        return bytes(key)
-    raise InvalidUse(f"{key!r:.60} is no key of a record", why="a key is bytes, or a text",
-                     next_step='give key="order-1042", or no key')
-
-
-def _headers_of(headers: Any) -> tuple[tuple[str, bytes | None], ...]:
-    pairs = tuple(headers) if isinstance(headers, Iterable) and not isinstance(headers, str | bytes | dict) else (None,)
-    for pair in pairs:
-        if not isinstance(pair, tuple | list) or len(pair) != 2 or type(pair[0]) is not str \
-                or type(pair[1]) is not bytes and pair[1] is not None:
-            raise InvalidUse(f"headers={headers!r:.60} are no headers", why="each is a text and bytes, or None",
-                             next_step='give pairs, such as [("type", b"OrderPlaced")]')
-    return tuple(map(tuple, pairs))
-
-
-def _of_event(value: Any, key: bytes | str | None, timestamp: int | None) -> tuple:
-    if isinstance(value, Event):
-        return (value.to_json(), value.key if key is None else key,
-                int(value.time.timestamp() * 1000) if timestamp is None else timestamp)
-    if isinstance(value, bytearray | memoryview):
-        return bytes(value), key, timestamp
-    raise InvalidUse(f"{value!r:.60} is no value of a record", why="a log keeps bytes",
-                     next_step="give bytes, None or an Event; text.encode() makes bytes of a text")
-
-
-def _all_of(laters: list[Later]) -> Later:
-    """Done when all are; fails with the first error."""
-    if not laters:
-        return Later.of()
-    together, left = Later(), len(laters)
-
-    def one(done: Later) -> None:
-        nonlocal left
-        left -= 1
-        if done._error is not None:
-            together.fail(done._error)
-        elif not left:
-            together.resolve()
-
-    for later in laters:
-        later.then(one)
-    return together

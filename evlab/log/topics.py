@@ -77,6 +77,8 @@ class TopicConfig(msgspec.Struct, frozen=True, kw_only=True):
             if getattr(self, name) not in choices:
                 raise InvalidUse(f"{name}={getattr(self, name)!r:.40} is not known",
                                  next_step=f'give "{choices[0]}" or "{choices[1]}"')
+        if type(self.unclean) is not bool:
+            raise InvalidUse(f"unclean={self.unclean!r:.40} is neither yes nor no", next_step="give True or False")
         ratio = self.min_cleanable_ratio
         if isinstance(ratio, bool) or not isinstance(ratio, int | float) or not 0 <= ratio <= 1:
             raise InvalidUse(f"min_cleanable_ratio={ratio!r:.40} is no part of a whole", next_step="give 0 to 1")

@@ -127,7 +127,7 @@ def test_a_producer_that_cannot_be(log, more):
 
 
 @pytest.mark.parametrize("more", [
-    {"value": "text"}, {"value": 7}, {"value": {"a": 1}}, {"key": 7}, {"key": ["k"]}, {"headers": 7},
+    {"value": "text"}, {"value": 7}, {"value": {"a": 1}}, {"key": 7}, {"key": ["k"]}, {"key": "\ud800"}, {"headers": 7},
     {"headers": [("a",)]}, {"headers": [(1, b"x")]}, {"headers": [("a", "text")]}, {"headers": {"a": b"x"}},
     {"headers": "ab"}, {"timestamp": "now"}, {"timestamp": 1.5}, {"timestamp": 2**63}, {"timestamp": True},
     {"timestamp": -2**63 - 1}, {"partition": 3}, {"partition": -1}, {"partition": "0"}, {"partition": True},

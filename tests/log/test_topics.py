@@ -39,8 +39,9 @@ def test_the_defaults_are_kafkas():
     *(("segment_bytes", wrong) for wrong in (0, -1, 2**31, 1.5, None, "1")), ("segment_ms", 0), ("max_batch_bytes", 0),
     ("replication", 0), ("min_insync_replicas", 0), ("retention_ms", -1), ("retention_ms", 0.5),
     ("retention_bytes", -1), ("delete_retention_ms", -1), ("index_interval", -1), ("flush", "always"), ("flush", None),
-    ("cleanup", "both"), ("min_cleanable_ratio", 1.1), ("min_cleanable_ratio", -0.1), ("min_cleanable_ratio", True),
-    ("min_cleanable_ratio", float("nan")), ("min_cleanable_ratio", "0.5")])
+    ("cleanup", "both"), ("unclean", 3), ("unclean", None), ("min_cleanable_ratio", 1.1),
+    ("min_cleanable_ratio", -0.1), ("min_cleanable_ratio", True), ("min_cleanable_ratio", float("nan")),
+    ("min_cleanable_ratio", "0.5")])
 def test_a_setting_that_cannot_be_is_refused(field, wrong):
     with pytest.raises(InvalidUse):
         TopicConfig(**{field: wrong})

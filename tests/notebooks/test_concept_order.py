@@ -40,7 +40,8 @@ MODULES = {
     "evlab.testing": 4,
     "evlab.resolution": 6, "evlab.schema": 6, "evlab.readmodel": 8, "evlab.projection": 8,
     "evlab.log": 10, "evlab.log.records": 11, "evlab.log.segment": 11, "evlab.log.retention": 11,
-    "evlab.log.group": 12, "evlab.log.lag": 13, "evlab.log.replication": 14, "evlab.router": 15, "evlab.inbox": 17,
+    "evlab.log.group": 12, "evlab.log.target": 12, "evlab.log.lag": 13, "evlab.log.timelag": 13, "evlab.log.health": 13,
+    "evlab.log.replica": 14, "evlab.log.controller": 14, "evlab.log.fetcher": 14, "evlab.router": 15, "evlab.inbox": 17,
     "evlab.outbox": 18, "evlab.saga": 19, "evlab.engines": 23,
 }
 # The same for public names, wherever they are imported from.
