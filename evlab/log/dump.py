@@ -10,8 +10,8 @@ import pathlib
 from collections.abc import Iterator
 
 from evlab.errors import InvalidUse
+from evlab.log.index import OFFSETS, TIMES
 from evlab.log.records import Batch, CorruptBatch, Record, check_batch, decode_batches, read_marker
-from evlab.log.segment import OFFSETS, TIMES
 
 __all__ = ["dump"]
 

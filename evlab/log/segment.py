@@ -1,35 +1,24 @@
 """A segment: one stretch of a partition in one file, with two sparse indexes beside it.
 
-`00000000000000000042.log` holds record batches back to back, from offset 42 on, and nothing else. To find offset 5000
-one would read them all. So `.index` notes an offset and its byte position every 4 KiB, and `.timeindex` a timestamp and
-its offset: find the nearest note by halving, then read on from there.
-
-An index is a hint, never believed. It has no checksum, so what it says is compared with the batch that stands there;
-if the two disagree, or the index is gone, it is made anew from the `.log` (Kafka: LogSegment, OffsetIndex, TimeIndex).
+`00000000000000000042.log` holds record batches back to back, from offset 42 on, and nothing else. Where a batch stands
+is looked up in the indexes (evlab.log.index) and then compared with what stands there. (Kafka: LogSegment.)
 """
 
 from __future__ import annotations
 
-import struct
-from array import array
-from bisect import bisect_right
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from evlab.files import Files
+from evlab.log.index import INDEX_INTERVAL, SparseIndex
 from evlab.log.records import HEADER_SIZE, CorruptBatch, Header, check_batch, read_header
 
 __all__ = ["INDEX_INTERVAL", "Segment", "numbered", "segment_name"]
 
-INDEX_INTERVAL = 4096
-"""Bytes of batches between two index entries (Kafka: index.interval.bytes)."""
 CHUNK = 1 << 20
 """Bytes that a scan reads at a time, unless a batch is longer."""
 REMEMBERED = 64
 """Places at which a reader may go on, which are kept in memory."""
-
-OFFSETS = struct.Struct(">ii")  # offset - base_offset, byte position
-TIMES = struct.Struct(">qi")  # timestamp in ms, offset - base_offset
 
 
 def segment_name(base_offset: int) -> str:
@@ -65,9 +54,8 @@ class Segment:
         self._forget()
 
     def _open(self) -> None:
-        name = segment_name(self.base_offset)
-        self._log, self._index, self._times = (
-            self.files.open(f"{name}.{ending}") for ending in ("log", "index", "timeindex"))
+        self._log = self.files.open(self.path)
+        self.index = SparseIndex(self.files, segment_name(self.base_offset), self.base_offset)
 
     def reopen(self) -> None:
         """Another file has taken the place of the `.log`: open it, and make the indexes anew."""
@@ -77,10 +65,8 @@ class Segment:
 
     def _forget(self) -> None:
         self.size, self.next_offset, self.largest, self.first = 0, self.base_offset, -1, None
-        self._offsets, self._positions = array("q"), array("q")  # the entries of .index
-        self._stamps: list[tuple[int, int]] = []  # the entries of .timeindex: (timestamp, offset)
+        self.index.forget()
         self._since_entry, self._newest = 0, self.base_offset
-        self._saved = self._saved_stamps = 0  # entries that are in the files
         self._places: dict[int, int] = {}  # first offset of a batch -> its byte, where somebody may go on to read
 
     # ------------------------------------------------------------------------------------------------- writing
@@ -97,7 +83,7 @@ class Segment:
             self._note(position, header)
             position += header.size
         self.size = position
-        self._save_entries()
+        self.index.save()
 
     def _note(self, position: int, header: Header) -> None:
         """Keep the entries of the indexes up to date with a batch at `position`.
@@ -107,9 +93,8 @@ class Segment:
         """
         self._count(header)
         if self._since_entry > self.index_interval:
-            self._offsets.append(header.last_offset)
-            self._positions.append(position)
-            self._stamp()
+            self.index.add(header.last_offset, position)
+            self.index.add_stamp(self.largest, self._newest)
             self._since_entry = 0
         self._since_entry += header.size
 
@@ -120,32 +105,16 @@ class Segment:
         if header.max_timestamp > self.largest:
             self.largest, self._newest = header.max_timestamp, header.last_offset
 
-    def _stamp(self) -> None:
-        """An entry of the time index: the largest timestamp so far and the batch that has it, if it has grown."""
-        if self.largest >= 0 and (not self._stamps or self.largest > self._stamps[-1][0]):
-            self._stamps.append((self.largest, self._newest))
-
-    def _save_entries(self) -> None:
-        """Write the entries that are not in the index files yet."""
-        if self._saved == len(self._offsets) and self._saved_stamps == len(self._stamps):
-            return
-        for at in range(self._saved, len(self._offsets)):
-            self._index.append(OFFSETS.pack(self._offsets[at] - self.base_offset, self._positions[at]))
-            self._saved += 1
-        for timestamp, offset in self._stamps[self._saved_stamps:]:
-            self._times.append(TIMES.pack(timestamp, offset - self.base_offset))
-            self._saved_stamps += 1
-
     def sync(self) -> None:
         """Return when all that was appended is on the disk. The indexes are not: they can be made anew."""
         self._log.sync()
 
     def seal(self) -> None:
         """Nothing more will be added: note the largest timestamp, and sync all three files."""
-        self._stamp()
-        self._save_entries()
-        for file in (self._log, self._index, self._times):
-            file.sync()
+        self.index.add_stamp(self.largest, self._newest)
+        self.index.save()
+        self._log.sync()
+        self.index.sync()
 
     def truncate(self, position: int) -> None:
         """Cut the `.log` back to so many bytes, and make the indexes anew."""
@@ -154,8 +123,8 @@ class Segment:
         self.rebuild()
 
     def close(self) -> None:
-        for file in (self._log, self._index, self._times):
-            file.close()
+        self._log.close()
+        self.index.close()
 
     def remove(self) -> None:
         """Close and delete its files."""
@@ -171,26 +140,29 @@ class Segment:
         Raises `CorruptBatch` for damage in what is read: it decides where the segment ends.
         """
         self._forget()
-        if not self._load_indexes() or not self._read_on():
+        if not self.index.load(self._log.size()) or not self._read_on():
             self.rebuild()
 
     def _read_on(self) -> bool:
         """Read the batches from the one with the largest timestamp on. False if the indexes do not fit them."""
+        index = self.index
         if self._log.size():
             self.first = self._header_at(0).base_timestamp
-        if self._stamps:
-            self.largest, self._newest = self._stamps[-1]
-        at = bisect_right(self._offsets, self._newest) - 1 if self._stamps else -1
-        start = self._positions[at] if at >= 0 else 0
-        missing = {self._offsets[-1]: self._positions[-1]} if self._offsets else {}  # entries that must be met
-        stamp = {self._newest: self.largest} if self._stamps else {}
+        if index.stamps:
+            self.largest, self._newest = index.stamps[-1]
+        entry = index.before(self._newest) if index.stamps else None
+        start = entry.position if entry else 0
+        missing = {index.offsets[-1]: index.positions[-1]} if index.offsets else {}  # entries that must be met
+        stamp = {self._newest: self.largest} if index.stamps else {}
         try:
             for position, data, header in self.batches(start):
-                if position == start and at >= 0 and header.last_offset != self._offsets[at]:
+                if entry and position == start and header.last_offset != entry.offset:
                     return False
                 self.check(data, 0, header, position)
                 if missing.get(header.last_offset) == position:
                     missing, self._since_entry = {}, 0
+                elif not missing and self._since_entry > self.index_interval:
+                    return False  # here an entry is missing
                 if stamp.get(header.last_offset) == header.max_timestamp:
                     stamp = {}
                 self._count(header)
@@ -200,29 +172,8 @@ class Segment:
             if not start:
                 raise
             return False  # or it is the `.log` that is damaged: `rebuild` will find out
-        return not missing and not stamp
-
-    def _load_indexes(self) -> bool:
-        """Read both index files. False if they are not what an index can be."""
-        entries, times = self._index.read(), self._times.read()
-        if len(entries) % OFFSETS.size or len(times) % TIMES.size:
-            return False
-        before = (-1, -1)
-        for relative, position in OFFSETS.iter_unpack(entries):
-            if relative <= before[0] or position <= before[1] or position >= self._log.size():
-                return False
-            before = relative, position
-            self._offsets.append(self.base_offset + relative)
-            self._positions.append(position)
-        self._saved = len(self._offsets)
-        before = (-1, -1)
-        for timestamp, relative in TIMES.iter_unpack(times):
-            if timestamp <= before[0] or relative < before[1]:
-                return False
-            before = timestamp, relative
-            self._stamps.append((timestamp, self.base_offset + relative))
-        self._saved_stamps = len(self._stamps)
-        return True
+        lost = index.offsets and not index.stamps and self.largest >= 0  # the time index, all of it
+        return not missing and not stamp and not lost
 
     def rebuild(self) -> None:
         """Make both indexes anew from the batches. Raises `CorruptBatch` for damage in any of them."""
@@ -231,9 +182,7 @@ class Segment:
             self.check(data, 0, header, position)
             self._note(position, header)
             self.size = position + header.size
-        self._index.truncate(0)
-        self._times.truncate(0)
-        self._save_entries()
+        self.index.replace()
 
     # ------------------------------------------------------------------------------------------------- reading
 
@@ -284,25 +233,24 @@ class Segment:
 
     def near(self, offset: int) -> Iterator[Placed]:
         """The batches from a little before `offset` on."""
-        at = bisect_right(self._offsets, offset) - 1
-        # An entry holds the LAST offset of its batch: at or below the one we seek, it is not too far.
-        start = self._positions[at] if at >= 0 else 0
-        if start:
-            try:
-                if self._header_at(start).last_offset != self._offsets[at]:
-                    raise CorruptBatch("the index does not fit the batches", path=self.path, position=start)
-            except CorruptBatch:
-                self.rebuild()
-                return self.near(offset)
-        return self.headers(start)
+        entry = self.index.before(offset)
+        if entry is None or not entry.position:
+            return self.headers()
+        try:
+            if self._header_at(entry.position).last_offset != entry.offset:
+                raise CorruptBatch("the index does not fit the batches", path=self.path, position=entry.position)
+        except CorruptBatch:
+            self.rebuild()
+            return self.near(offset)
+        return self.headers(entry.position)
 
     def offset_of(self, timestamp: int) -> int | None:
         """The first offset of the first batch with a timestamp of at least this many ms; None if there is none."""
         if timestamp > self.largest:
             return None
-        at = bisect_right(self._stamps, (timestamp, -1)) - 1
-        largest, start = self._stamps[at] if at >= 0 else (-1, self.base_offset)
-        fits = at < 0
+        stamp = self.index.stamp_before(timestamp)
+        largest, start = stamp or (-1, self.base_offset)
+        fits = stamp is None
         for _, header in self.near(start):
             fits = fits or header.last_offset == start and header.max_timestamp == largest
             if header.max_timestamp >= timestamp:

@@ -330,7 +330,7 @@ def test_recover_says_how_much_it_cut_and_leaves_new_indexes():
     segment._log.append(data + data[:30])
     assert recover(segment) == 30
     assert (segment.next_offset, segment.size, segment.largest) == (9, len(data), 1008)
-    assert len(files.open("0" * 20 + ".index").read()) == 8 * len(segment._offsets) > 0
+    assert len(files.open("0" * 20 + ".index").read()) == 8 * len(segment.index.offsets) > 0
 
 
 def test_a_new_partition_has_nothing_to_recover():

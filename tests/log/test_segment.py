@@ -237,3 +237,22 @@ def test_a_place_that_was_cut_off_is_forgotten():
     add(segment, b"other", b"values")
     assert [record.value for record in next(decode_batches(segment.read(first.next_offset, 1))).records] == [
         b"other", b"values"]
+
+
+@pytest.mark.parametrize("lost", [".index", ".timeindex", "the last entry of .index", "all but the first of .index"])
+def test_an_index_that_lacks_entries_is_made_anew(lost):
+    disk = Disk()
+    segment = segment_on(disk, interval=100)
+    for number in range(20):
+        add(segment, b"x" * 40, ts=1000 + number)
+    segment.seal()
+    files, name = content(disk), segment_name(0)
+    whole = files[f"{name}.index"]
+    if lost.startswith("."):
+        files[name + lost] = b""
+    else:
+        files[f"{name}.index"] = whole[:-8] if "last" in lost else whole[:8]
+    again = segment_on(disk := copy_of(files), interval=100)
+    again.load()
+    assert content(disk)[f"{name}.index"] == whole and again.next_offset == 20
+    assert entries(disk)[1], "the time index, too"
