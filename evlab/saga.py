@@ -1,0 +1,284 @@
+"""The orchestrator: runs sagas, and keeps each as a stream of events, so that a crash at any point loses none.
+
+It sends a command, waits for the reply, and decides by the rules of evlab.steps. Nothing is sent before it is written
+down: an orchestrator that comes back reads its streams, and sends again, with the same id, what was not answered.
+
+What it promises:
+1. A saga ends completed or compensated, or it is parked for a person and listed. None is forgotten or stuck.
+2. A command is sent at least once; one that comes twice has the same id. So those who receive it need an inbox.
+3. Between its steps others see its half-done work: a saga has no isolation (notebook 20).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from evlab.bus import Bus
+from evlab.env import Env, Later, Timer
+from evlab.errors import EvlabError, InvalidUse
+from evlab.event import Event
+from evlab.steps import ENDED, Saga, SagaState, Step, StepBroken
+from evlab.store import EventStore, WrongExpectedVersion
+
+__all__ = ["Orchestrator", "Parked", "Saga", "SagaState", "Step"]
+
+_TABLE = ("CREATE TABLE IF NOT EXISTS sagas (saga TEXT NOT NULL, id TEXT NOT NULL, phase TEXT NOT NULL,"
+          " PRIMARY KEY (saga, id)) WITHOUT ROWID")
+
+
+class Parked(NamedTuple):
+    """A saga that waits for a person."""
+
+    id: str
+    step: str
+    undoing: bool
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.id} at {'the undo of ' * self.undoing}{self.step}: {self.why}"
+
+
+class Orchestrator:
+    """Runs the sagas of one kind. Their streams in `store` are called after them: "order-1042" of Saga("order").
+
+    A new one on the same store takes up what is open: make it in the boot function of its node.
+    bus: where commands are published, and where replies come from. A reply is an event that was made with
+    `command.caused(...)`: its causation id says to which command it belongs.
+    replies: the pattern of routing keys to listen to. name: of its subscription; also its node in a World.
+    linger: seconds for which replies are gathered, so that one fsync serves them all; None: each on its own. A reply is
+    acked when what follows from it is on disk.
+    """
+
+    def __init__(self, store: EventStore, bus: Bus, saga: Saga, env: Env | None = None, *, replies: str = "#",
+                 name: str = "orchestrator", linger: float | None = None):
+        if not isinstance(store, EventStore) or not isinstance(bus, Bus) or not isinstance(saga, Saga):
+            raise InvalidUse("an orchestrator needs a store, a bus and a saga",
+                             next_step='write Orchestrator(store, bus, Saga("order", [...]))')
+        self.store, self.bus, self.saga, self.env = store, bus, saga, env or store.env
+        self.name, self.linger = name, linger
+        self._sagas: dict[str, SagaState] = {}  # all that have not ended
+        self._asked: dict[str, str] = {}  # id of a command without an answer -> id of its saga
+        self._timers: dict[str, Timer] = {}
+        self._depth = 0
+        self._changed: dict[str, SagaState] = {}  # by the open transaction: what to act upon after its commit
+        self._gathered: list[tuple[Event, Later]] = []
+        store.db.execute(_TABLE)
+        bus.subscribe(replies, self._on_event, name=name, node=name)
+        self.resume()
+
+    # ----------------------------------------------------------------------------------------- for the caller
+
+    def start(self, id: str, data: dict, *, correlation: str | None = None) -> SagaState:
+        """Begin a saga; it is on disk when this returns. The same id again changes nothing: it is that saga.
+
+        id: what it is about, such as "1042". data: its input, which actions get. correlation: the id that all its
+        messages will carry, by default that of its first event.
+        """
+        if self.store.version(self._stream(id)):
+            return self._known(id, data)
+        try:
+            return self._record(id, SagaState(), self.saga.started(id, data, correlation))
+        except WrongExpectedVersion:  # another process was faster
+            return self._known(id, data)
+
+    def _known(self, id: str, data: dict) -> SagaState:
+        if next(self.store.read(self._stream(id), limit=1)).event.data["input"] != data:
+            raise InvalidUse(f"the saga {self._stream(id)} has been started with other data",
+                             next_step="give each saga an id of its own")
+        return self.state(id)
+
+    def state(self, id: str) -> SagaState:
+        """Where a saga is. Raises `InvalidUse` if there is none of that id."""
+        return self._sagas.get(id) or self._load(id)
+
+    def open(self) -> list[str]:
+        """The ids of the sagas that have not ended, parked ones too."""
+        return sorted(self._sagas)
+
+    def parked(self) -> list[Parked]:
+        """The sagas that wait for a person. Look at the list every morning, or better, be told of it."""
+        return [Parked(id, self.saga.steps[state.at].name, state.undoing, state.why)
+                for id, state in sorted(self._sagas.items()) if state.phase == "parked"]
+
+    def retry(self, id: str) -> SagaState:
+        """A parked saga tries its step again, with all its attempts."""
+        state = self._record(id, self._parked(id), [Event(type="SagaTakenUp", data={}, source=self.saga.name, key=id)])
+        return self._record(id, state, self.saga.again(state))
+
+    def settle(self, id: str, done: bool, note: str) -> SagaState:
+        """A person has found out whether the parked step (or its undo) has happened, and the saga goes on from there.
+
+        note: what was found, and by whom; it is kept. Raises `InvalidUse` if the answer leads nowhere.
+        """
+        state = self._parked(id)
+        return self._record(id, state, self.saga.decided(state, done, note))
+
+    def resume(self) -> int:
+        """Take up all sagas of the store that have not ended; returns how many. Done when the object is made."""
+        ids = [id for id, in self.store.db.rows("SELECT id FROM sagas WHERE saga = ?", (self.saga.name,))]
+        for id in ids:
+            if id not in self._sagas:
+                self._sagas[id] = state = self._load(id)
+                self._act(state)
+        return len(ids)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is started or answered inside is written in one transaction, and its commands are sent at the end."""
+        self._depth += 1
+        try:
+            with self.store.db.transaction():
+                yield
+        except Exception:
+            if self._depth == 1:  # nothing of it was written, and memory is ahead
+                self._reload()
+            raise
+        finally:
+            self._depth -= 1
+        if not self._depth:
+            changed, self._changed = self._changed, {}
+            self.env.point("decided")  # a crash here: written, and not sent; `resume` sends it
+            for state in changed.values():
+                self._act(state)
+
+    # ------------------------------------------------------------------------------------------ what happens
+
+    def _on_event(self, event: Event) -> Later | None:
+        if event.causation_id not in self._asked:
+            return None  # no reply to us, or one that is late or doubled
+        if self.linger is None:
+            self._answer(event)
+            return None
+        done = Later()
+        self._gathered.append((event, done))
+        if len(self._gathered) == 1:
+            self.env.after(self.linger, self._answer_all)
+        return done
+
+    def _answer_all(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        try:
+            with self.together():
+                for event, _ in gathered:
+                    self._answer(event)
+        except EvlabError:  # one of them spoils the transaction of all
+            for event, _ in gathered:
+                self._answer(event)
+        for _, done in gathered:
+            done.resolve()
+
+    def _answer(self, reply: Event) -> None:
+        id = self._asked.get(reply.causation_id)
+        if id is not None:
+            self._decide(id, lambda state: self.saga.replied(state, reply))
+
+    def _silent(self, id: str, command: str) -> None:
+        """The time for an answer is over, unless it has come meanwhile."""
+        self._decide(id, lambda state: self.saga.unanswered(state) if _asks(state, command) else [])
+
+    def _ask_again(self, id: str, command: str) -> None:
+        self._decide(id, lambda state: self.saga.again(state) if _asks(state, command) else [])
+
+    def _decide(self, id: str, decide: Callable[[SagaState], list[Event]]) -> None:
+        while id in self._sagas:
+            state = self._sagas[id]
+            try:
+                events = decide(state)
+            except StepBroken as error:
+                events = self.saga.broken(state, error)
+            try:
+                self._record(id, state, events)
+                return
+            except WrongExpectedVersion:  # another orchestrator has written to this stream, and by now it is reloaded
+                if self._depth:
+                    raise
+
+    def _record(self, id: str, state: SagaState, events: list[Event]) -> SagaState:
+        """Write down what follows, and then let it have its effect."""
+        if not events:
+            return state
+        with self.together():
+            self._changed[id] = state
+            self.store.append(self._stream(id), events, expected=state.version)
+            before = state.phase
+            if state.command is not None:
+                self._asked.pop(state.command.id, None)
+            for event in events:
+                state = self.saga.evolve(state, event)
+            self._keep(id, before, state)
+        return state
+
+    def _keep(self, id: str, before: str, state: SagaState) -> None:
+        if state.phase in ENDED:
+            self._sagas.pop(id, None)
+            self.store.db.execute("DELETE FROM sagas WHERE saga = ? AND id = ?", (self.saga.name, id))
+        else:
+            self._sagas[id] = state
+            if state.phase != before:
+                self.store.db.execute("INSERT OR REPLACE INTO sagas VALUES (?, ?, ?)",
+                                      (self.saga.name, id, state.phase))
+            if state.command is not None:
+                self._asked[state.command.id] = id
+
+    def _act(self, state: SagaState) -> None:
+        """Send what is to be sent, and set the clock."""
+        self._quiet(state.id)
+        if state.command is None or state.phase in ENDED:
+            return
+        self._asked[state.command.id] = state.id
+        step, command = self.saga.steps[state.at], state.command
+        if state.phase == "parked":
+            return
+        if state.last in ("StepUnanswered", "StepRefused"):
+            wait = step.retry.wait(state.attempt, self.env.random(f"{self.name}/{step.name}"))
+            self._timers[state.id] = self.env.after(wait, lambda: self._ask_again(state.id, command.id))
+            return
+        self._timers[state.id] = self.env.after(step.timeout, lambda: self._silent(state.id, command.id))
+        self.bus.publish(command)
+
+    # ------------------------------------------------------------------------------------------------ keeping
+
+    def _stream(self, id: str) -> str:
+        return f"{self.saga.name}-{id}"
+
+    def _load(self, id: str) -> SagaState:
+        state = SagaState()
+        for recorded in self.store.read(self._stream(id)):
+            state = self.saga.evolve(state, recorded.event)
+        if not state.version:
+            raise InvalidUse(f"there is no saga {self._stream(id)}", next_step="start it, or look at open()")
+        return state
+
+    def _parked(self, id: str) -> SagaState:
+        state = self.state(id)
+        if state.phase != "parked":
+            raise InvalidUse(f"{self._stream(id)} is {state.phase}, not parked", next_step="look at parked()")
+        return state
+
+    def _reload(self) -> None:
+        """Take what the store says of the sagas that a failed transaction has changed in memory."""
+        changed, self._changed = self._changed, {}
+        for id, state in changed.items():
+            self._quiet(id)
+            self._sagas.pop(id, None)
+            if state.command is not None:
+                self._asked.pop(state.command.id, None)
+            if self.store.version(self._stream(id)):
+                state = self._load(id)
+                if state.phase not in ENDED:
+                    self._sagas[id] = state
+                    self._act(state)
+
+    def _quiet(self, id: str) -> None:
+        timer = self._timers.pop(id, None)
+        if timer is not None:
+            timer.cancel()
+
+    def __repr__(self) -> str:
+        return f"Orchestrator({self.saga.name!r}, {len(self._sagas)} open, {len(self.parked())} parked)"
+
+
+def _asks(state: SagaState, command: str) -> bool:
+    return state.command is not None and state.command.id == command

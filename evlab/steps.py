@@ -1,0 +1,293 @@
+"""The rules of a saga, as pure functions: which events follow from a reply, from silence, from a person's decision.
+
+A saga is a row of steps in several services, each with a transaction of its own. There is no common rollback. What was
+done is undone by another command, its compensation, in reverse order; and from some step on there is no way back.
+
+    compensatable   can be undone: reserve stock, authorise a payment
+    pivot           at most one. Before it the saga may turn back; once it is done it goes forward to the end
+    retriable       after the pivot: may be late, is tried again, and cannot be refused for good
+
+A reply says "done" or "refused". No reply says nothing: the step may have happened. So a compensatable step that does
+not answer is asked again with the SAME command, and if it never answers, it is undone like one that was done. A pivot
+that does not answer can be neither undone nor taken for done: the saga is parked for a person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from evlab.bus import Retry
+from evlab.env import check_delay
+from evlab.errors import EvlabError, InvalidUse, learner_lines
+from evlab.event import Event
+
+__all__ = ["ENDED", "KINDS", "Saga", "SagaState", "Step", "StepBroken"]
+
+KINDS = ("compensatable", "pivot", "retriable")
+ENDED = ("completed", "compensated")
+"""Phases after which nothing more happens. A parked saga has not ended."""
+
+
+class StepBroken(EvlabError):
+    """The code of a step failed, or returned what is no command."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a saga.
+
+    action: a function of the saga's state that returns the command, an `Event` to be sent. compensation: the same for
+    the command that undoes it; None if there is nothing to undo. Both commands may arrive twice, and the undo also if
+    the action never arrived: who receives them has to cope (notebook 17).
+    refused: types of replies that mean "no, and nothing was done"; any other reply to the command means "done".
+    timeout: seconds without a reply after which the outcome is unknown. retry: how often to ask, and the wait between.
+    """
+
+    name: str
+    action: Callable[[dict], Event]
+    compensation: Callable[[dict], Event] | None = None
+    timeout: float = 5.0
+    retry: Retry = field(default_factory=lambda: Retry(attempts=3, first=1.0))
+    kind: str = "compensatable"
+    refused: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        if not isinstance(self.name, str) or not self.name:
+            raise InvalidUse(f"{self.name!r:.60} names no step", next_step='give a name, such as "reserve stock"')
+        if not callable(self.action) or not (self.compensation is None or callable(self.compensation)):
+            raise InvalidUse(f"the step {self.name} has nothing to call",
+                             next_step="give functions of the state that return a command")
+        if self.kind not in KINDS:
+            raise InvalidUse(f"kind={self.kind!r:.40} of {self.name} is not known",
+                             next_step=f"give one of {', '.join(KINDS)}")
+        if self.compensation is not None and self.kind != "compensatable":
+            raise InvalidUse(f"{self.name} is a {self.kind} step and has a compensation",
+                             why="from the pivot on there is no way back, so nobody would call it",
+                             next_step="leave the compensation out, or make the step compensatable")
+        if not isinstance(self.retry, Retry):
+            raise InvalidUse(f"retry={self.retry!r:.40} of {self.name}", next_step="give Retry(attempts=3)")
+        if check_delay(self.timeout) == 0:
+            raise InvalidUse(f"{self.name} has no time to answer", next_step="give a timeout above 0 seconds")
+        refused = (self.refused,) if isinstance(self.refused, str) else tuple(self.refused)
+        object.__setattr__(self, "refused", refused)
+
+
+class SagaState:
+    """Where one saga is: what its events add up to.
+
+    data: its input and, under the name of each step that is done, the data of the reply; what actions get.
+    phase: "running", "undoing", "completed", "compensated" or "parked". at: the index of its present step.
+    command: what was sent last and is not answered yet. attempt: how often the present step was asked.
+    why: why it turned back or was parked. last: the type of its newest event. version: of its stream.
+    """
+
+    __slots__ = ("again", "at", "attempt", "cause", "command", "correlation", "data", "id", "last", "phase", "undoing",
+                 "version", "why")
+
+    def __init__(self):
+        self.id, self.data, self.phase, self.version = "", {}, "new", 0
+        self.at, self.attempt, self.undoing = -1, 0, False
+        self.command: Event | None = None
+        self.again = False  # the next command of this step is a new one: the last was refused
+        self.cause = self.correlation = self.why = self.last = ""
+
+    def __repr__(self) -> str:
+        return f"SagaState({self.id}: {self.phase}, step {self.at}, attempt {self.attempt})"
+
+
+class Saga:
+    """`Saga("order", [Step(...), ...])`: a name and the steps in their order.
+
+    Raises `InvalidUse` for an order in which it could get stuck: compensatable steps come first, then at most one
+    pivot, then retriable ones.
+    """
+
+    def __init__(self, name: str, steps: Iterable[Step]):
+        self.name, self.steps = name, tuple(steps)
+        if not isinstance(name, str) or not name:
+            raise InvalidUse(f"{name!r:.60} names no saga", next_step='give a name, such as "order"')
+        if not self.steps or not all(isinstance(step, Step) for step in self.steps):
+            raise InvalidUse(f"the saga {name} has no steps", next_step="give a list of Step(...)")
+        if len({step.name for step in self.steps}) < len(self.steps):
+            raise InvalidUse(f"two steps of {name} have the same name", next_step="name each by what it does")
+        ranks = [KINDS.index(step.kind) for step in self.steps]
+        if ranks != sorted(ranks) or ranks.count(1) > 1:
+            raise InvalidUse(f"the steps of {name} are {', '.join(step.kind for step in self.steps)}",
+                             why="what can still be refused may not come after what cannot be undone",
+                             next_step="order them: compensatable, then one pivot, then retriable")
+
+    # ------------------------------------------------------------------------------- decisions: state -> events
+
+    def started(self, id: str, data: dict, correlation: str | None = None) -> list[Event]:
+        """The first events of a saga."""
+        clash = [step.name for step in self.steps if step.name in data]
+        if clash:
+            raise InvalidUse(f"the input of {self.name} has a key {clash[0]!r}, as a step has",
+                             why="its reply will be kept under that name", next_step="rename one of the two")
+        first = Event(type="SagaStarted", data={"id": id, "input": data}, source=self.name, key=id,
+                      **({"correlation_id": correlation} if correlation else {}))
+        state = self.evolve(SagaState(), first)
+        return [first, self._command(state, 0, undo=False)]
+
+    def replied(self, state: SagaState, reply: Event) -> list[Event]:
+        """What follows from a reply. Nothing, if it is doubled, late, or no reply to the present command."""
+        if state.command is None or reply.causation_id != state.command.id:
+            return []
+        step = self.steps[state.at]
+        if reply.type not in step.refused:
+            return self._done(state, reply)
+        if state.undoing or step.kind == "retriable":
+            return [self._note(state, "StepRefused", reply, attempt=state.attempt), *self._unless_again(
+                state, f"{step.name} refused {'its undo' if state.undoing else ''} {state.attempt} times")]
+        return [self._note(state, "StepRefused", reply, attempt=state.attempt, why=reply.type),
+                *self._undo_from(state, state.at - 1, reply, why=reply.type)]
+
+    def _done(self, state: SagaState, reply: Event) -> list[Event]:
+        if state.undoing:
+            return [self._note(state, "StepUndone", reply), *self._undo_from(state, state.at - 1, reply)]
+        done = self._note(state, "StepDone", reply, reply=reply.data)
+        if state.at + 1 == len(self.steps):
+            return [done, self._event(state, "SagaCompleted", {})]
+        data = state.data | {self.steps[state.at].name: reply.data}
+        return [done, self._command(state, state.at + 1, undo=False, data=data, cause=reply.id)]
+
+    def unanswered(self, state: SagaState) -> list[Event]:
+        """What follows from silence. While attempts are left: only a note; after the wait, `again`."""
+        step = self.steps[state.at]
+        note = self._note(state, "StepUnanswered", attempt=state.attempt)
+        if state.attempt < step.retry.attempts:
+            return [note]
+        if step.kind == "compensatable" and not state.undoing:
+            return [note, *self._undo_from(state, state.at, why=f"{step.name} did not answer")]  # it may have happened
+        return [note, *self._unless_again(
+            state, f"{step.name} did not answer{' to its undo' if state.undoing else ''}: nobody knows its outcome")]
+
+    def _unless_again(self, state: SagaState, why: str) -> list[Event]:
+        if state.attempt < self.steps[state.at].retry.attempts:
+            return []
+        return [self._note(state, "SagaParked", why=why)]
+
+    def broken(self, state: SagaState, error: StepBroken) -> list[Event]:
+        """What follows if a step's own code fails: the saga stands where it is, until somebody has mended the code."""
+        return [self._note(state, "SagaParked", why=f"{error.what}: {error.why}")]
+
+    def again(self, state: SagaState) -> list[Event]:
+        """Ask the present step once more: the same command if its outcome is unknown, a new one if it was refused."""
+        if state.again or state.command is None:
+            return [self._command(state, state.at, state.undoing)]
+        return [self._note(state, "CommandSent", attempt=state.attempt + 1, undo=state.undoing)]
+
+    def decided(self, state: SagaState, done: bool, note: str) -> list[Event]:
+        """What follows when a person has found out whether the parked step, or its undo, has happened."""
+        found = Event(type="PersonDecided", data={"done": done, "note": note}, source=self.name, key=state.id)
+        step = self.steps[state.at]
+        if done:
+            return [self._note(state, "PersonDecided", done=True, note=note), *self._done(state, found)]
+        if state.undoing or step.kind == "retriable":
+            raise InvalidUse(f"{step.name} has to be {'undone' if state.undoing else 'done'}, and is not",
+                             why="there is no other way out of this saga",
+                             next_step="do it by hand and say so, or let the saga try again: retry(id)")
+        return [self._note(state, "PersonDecided", done=False, note=note),
+                *self._undo_from(state, state.at - 1, found, why=note)]
+
+    def _undo_from(self, state: SagaState, at: int, cause: Event | None = None, why: str = "") -> list[Event]:
+        """Undo the step `at` or, if it has nothing to undo, the one before it; when none is left, it is over."""
+        while at >= 0 and self.steps[at].compensation is None:
+            at -= 1
+        if at < 0:
+            return [self._event(state, "SagaCompensated", {"why": why or state.why})]
+        return [self._command(state, at, undo=True, cause=cause.id if cause else "", why=why)]
+
+    # ---------------------------------------------------------------------------------------- making events
+
+    def _command(self, state: SagaState, at: int, undo: bool, data: dict | None = None, cause: str = "",
+                 why: str = "") -> Event:
+        """The note that a command is about to be sent, with the command in it: a resumed saga sends the very same."""
+        step = self.steps[at]
+        make = step.compensation if undo else step.action
+        which = "compensation" if undo else "action"
+        try:
+            command = make(dict(state.data if data is None else data))
+        except Exception as error:
+            where = "".join(f"{place}: {code}. " for place, code in learner_lines(error)[-1:])
+            raise StepBroken(f"the {which} of {step.name} failed", why=f"{where}{type(error).__name__}: {error}",
+                             next_step="mend it, then let the saga try again: retry(id)") from error
+        if not isinstance(command, Event):
+            raise StepBroken(f"the {which} of {step.name} gives no command", why=f"it returned {command!r:.60}",
+                             next_step="return Event(type=..., data=...), then let the saga try again: retry(id)")
+        command = msgspec.structs.replace(command, correlation_id=state.correlation,
+                                          causation_id=cause or state.cause or None)
+        attempt = state.attempt + 1 if at == state.at and undo == state.undoing else 1
+        return self._event(state, "CommandSent", {"step": step.name, "at": at, "attempt": attempt, "undo": undo,
+                                                  "why": why, "command": command.to_json().decode()})
+
+    def _note(self, state: SagaState, type: str, cause: Event | None = None, **more: Any) -> Event:
+        data = {"step": self.steps[state.at].name, **more}
+        if cause is not None:
+            data["reply_id"] = cause.id
+        return self._event(state, type, data)
+
+    def _event(self, state: SagaState, type: str, data: dict) -> Event:
+        return Event(type=type, data=data, source=self.name, key=state.id, correlation_id=state.correlation)
+
+    # --------------------------------------------------------------------------------- evolution: event -> state
+
+    def evolve(self, state: SagaState, event: Event) -> SagaState:
+        """The state after an event. It changes `state` itself, as a saga reads its own events one by one."""
+        _EVOLVE[event.type](self, state, event)
+        state.version, state.last = state.version + 1, event.type
+        return state
+
+
+def _started(saga: Saga, state: SagaState, event: Event) -> None:
+    state.id, state.data, state.phase = event.data["id"], dict(event.data["input"]), "running"
+    state.correlation, state.cause = event.correlation_id or event.id, event.id
+
+
+def _sent(saga: Saga, state: SagaState, event: Event) -> None:
+    data = event.data
+    if "command" in data:
+        state.command, state.at = Event.from_json(data["command"]), data["at"]
+    state.attempt, state.undoing, state.again = data["attempt"], data["undo"], False
+    state.phase = "undoing" if state.undoing else "running"
+    state.why = data.get("why") or state.why
+
+
+def _step_done(saga: Saga, state: SagaState, event: Event) -> None:
+    state.data[event.data["step"]] = event.data["reply"]
+    state.command = None
+
+
+def _step_undone(saga: Saga, state: SagaState, event: Event) -> None:
+    state.command = None
+
+
+def _refused(saga: Saga, state: SagaState, event: Event) -> None:
+    state.again = True
+    state.why = event.data.get("why") or state.why
+
+
+def _nothing(saga: Saga, state: SagaState, event: Event) -> None:
+    """The outcome is as unknown as before."""
+
+
+def _ended(saga: Saga, state: SagaState, event: Event) -> None:
+    state.phase, state.command = "completed" if event.type == "SagaCompleted" else "compensated", None
+    state.why = event.data.get("why", "")
+
+
+def _parked(saga: Saga, state: SagaState, event: Event) -> None:
+    state.phase, state.why = "parked", event.data["why"]
+
+
+def _taken_up(saga: Saga, state: SagaState, event: Event) -> None:
+    state.phase, state.attempt = "undoing" if state.undoing else "running", 0
+
+
+_EVOLVE = {"SagaStarted": _started, "CommandSent": _sent, "StepDone": _step_done, "StepUndone": _step_undone,
+           "StepRefused": _refused, "StepUnanswered": _nothing, "SagaCompleted": _ended, "SagaCompensated": _ended,
+           "SagaParked": _parked, "PersonDecided": _taken_up, "SagaTakenUp": _taken_up}
