@@ -78,7 +78,7 @@ class Strip:
 
     @property
     def lag(self) -> int | None:
-        return None if self.committed is None else max(0, self.high - max(self.committed, self.start))
+        return None if self.committed is None or self.lost else max(0, self.high - max(self.committed, self.start))
 
 
 class _Mark(NamedTuple):
@@ -295,20 +295,29 @@ def _draw(strips: list[Strip], look: _Look, title: str, alt: str, group: str | N
             _draw_copy(svg, strip, copy, y)
             y += BAR
         y += 14
-    for line in _legend(look, strips, group, copies):
-        svg.text(EDGE, y + 4, clip(line, WIDTH - 2 * EDGE, SMALL), size=SMALL, colour=MUTED)
+    for line in _legend(look, strips):
+        svg.text(EDGE, y + 4, line, size=SMALL, colour=MUTED)
         y += 17
     return svg.render(y + 6), anchors
 
 
-def _legend(look: _Look, strips: list[Strip], group: str | None, copies: bool) -> list[str]:
-    words = [f"in a cell: its offset, its key ({look.prefix}…)"] if look.prefix else []
+def _legend(look: _Look, strips: list[Strip]) -> list[str]:
+    words = [clip(f"in a cell: its offset, its key ({look.prefix}…)", WIDTH // 2, SMALL)] if look.prefix else []
     records = [record for strip in strips for record in strip.records.values()]
+    if not look.label:
+        words += ["none: no key"] * any(record is not None and record.key is None for record in records)
     words += ["×: no value, a tombstone"] * any(record is not None and record.value is None for record in records)
     words += ["hatched: not committed yet"] * any(strip.lag for strip in strips)
     words += ["dashed: above the high watermark, not given to readers"] * any(s.end > s.high for s in strips)
     words += ["dotted: gone"] * any(set(range(s.start, s.end)) - set(s.records) for s in strips)
-    return [" · ".join(words)] if words else []
+    lines: list[str] = []
+    for one in words:
+        longer = f"{lines[-1]} · {one}" if lines else one
+        if lines and width_of(longer, SMALL) <= WIDTH - 2 * EDGE:
+            lines[-1] = longer
+        else:
+            lines.append(one)
+    return lines
 
 
 def _x(strip: Strip, offset: int) -> float:
@@ -357,8 +366,20 @@ def _draw_cell(svg: Svg, strip: Strip, offset: int, look: _Look, x: float, y: fl
     number = f"{offset:,}{' ×' * (record is not None and record.value is None)}"
     svg.text(middle, y + 15, clip(number, CELL - 4, SMALL), size=SMALL, anchor="middle", colour=MUTED)
     words = "marker" if record is None else look.words(record)
-    svg.text(middle, y + 31, clip(words, CELL - 5, SMALL, True), size=SMALL, anchor="middle", bold=True,
-             colour=tone.text)
+    if record is not None and record.key is None and not look.label:
+        words = "none"
+    svg.text(middle, y + 31, _short(words), size=SMALL, anchor="middle", bold=True, colour=tone.text)
+
+
+def _short(words: str) -> str:
+    """`words` in a cell's width. What ends with a number is cut in front: the number tells it from the others."""
+    room, words = CELL - 5, safe(words, 400)
+    if not words[-1:].isdigit() or width_of(words, SMALL, True) <= room:
+        return clip(words, room, SMALL, True)
+    tail = words[-12:]
+    while width_of(f"…{tail}", SMALL, True) > room:
+        tail = tail[1:]
+    return f"…{tail}"
 
 
 def _draw_copy(svg: Svg, strip: Strip, copy: Copy, y: float) -> None:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from evlab.errors import InvalidUse
+from evlab.log.index import OFFSETS
 from evlab.log.partition import Partition
-from evlab.log.segment import OFFSETS, Segment, segment_name
+from evlab.log.segment import Segment, segment_name
 from evlab.viz.figure import Figure
 from evlab.viz.svg import EDGE, Svg, clip
 from evlab.viz.theme import CARD, GREY, HIGHLIGHT, INK, LINE, MUTED, ORANGE, SMALL, VERMILLION, safe, sentence

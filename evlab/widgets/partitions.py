@@ -42,6 +42,7 @@ SEGMENT = 260
 """Bytes of a segment: a few batches, so that there is something to delete."""
 STEP = 1.0
 """Virtual seconds that pass after each click."""
+SENDING = ("stream", "send", "hot", "tombstone")
 
 
 class Partitions(Playground):
@@ -94,6 +95,8 @@ class Partitions(Playground):
         else:
             getattr(self, f"_do_{name}")(value)
         self.world.run(until=self.world.now() + (5 * STEP if name == "wait" else STEP))
+        if self.refused and name in SENDING:
+            self.said = f"{self.topic} did not take {'it' if name in ('send', 'tombstone') else 'all of them'}."
 
     def _do_stream(self, _) -> None:
         first = self.turn // EVENTS * BUNCH % len(STREAM)
@@ -101,7 +104,8 @@ class Partitions(Playground):
         self.turn += 1
         bunch = STREAM[first:first + BUNCH]
         self._produce([(self._key_of(order), order[0]) for order in bunch])
-        self.said = f"Eight orders were {what}: {bunch[0][0]} to {bunch[-1][0]}, by {KEYS[self.key_by]}."
+        by = "without a key" if self.key_by == "none" else f"by {KEYS[self.key_by]}"
+        self.said = f"Eight orders were {what}: {bunch[0][0]} to {bunch[-1][0]}, {by}."
 
     def _key_of(self, order: tuple[str, str, str]) -> str | None:
         return dict(zip(KEYS, (*order, None), strict=True))[self.key_by]
@@ -126,14 +130,17 @@ class Partitions(Playground):
         topic, count = self.topic, self.cluster.partitions(self.topic)
 
         def send() -> Generator:
+            sent = []
             for key, thing in records:
                 number = self.numbers[topic, thing] = self.numbers.get((topic, thing), 0) + 1
                 value = None if tombstone else f"{thing} {number}".encode()
-                self.waiting.append(self.producer.send(topic, value, key=key and key.encode("utf-8", "replace")))
-            try:
-                yield self.producer.flush()
-            except EvlabError as error:
-                self.refused = str(error).split("\n")[0]
+                sent.append(self.producer.send(topic, value, key=key and key.encode("utf-8", "replace")))
+            self.waiting += sent
+            for one in sent:
+                try:
+                    yield one
+                except EvlabError as error:
+                    self.refused = str(error).split("\n")[0]
 
         for key, _ in records:
             if key is not None:
@@ -189,11 +196,19 @@ class Partitions(Playground):
         self.said = f"{gone} segment{'s' * (gone != 1)} older than {KEPT} s deleted, whole ones only."
 
     def _do_compact(self, _) -> None:
-        before = len(self._records("status"))
+        before = self._records("status")
         for name in self._up():
             self.cluster.brokers[name].compact(force=True)
-        gone = before - len(self._records("status"))
-        self.said = f"Compaction took {gone} record{'s' * (gone != 1)} that a later one of the same key replaces."
+        kept = {(number, record.offset) for number, record in self._records("status")}
+        last = {record.key: (number, record.offset) for number, record in before}
+        gone = {(number, record.offset): record for number, record in before if (number, record.offset) not in kept}
+        over = sum(record.value is None and last[record.key] == place for place, record in gone.items())
+        taken = len(gone) - over
+        self.said = f"Compaction took {taken} record{'s' * (taken != 1)} that a later one of the same key replaces"
+        self.said += f", and {over} tombstone{'s' * (over != 1)} that an earlier one met {KEPT} s ago." if over else "."
+        if not gone:
+            self.said += (f" The newest segment is left alone, and a tombstone goes {KEPT} s after the compaction "
+                          "that met it first.")
 
     def _switch(self, broker: str, up: bool) -> None:
         if up:
@@ -280,7 +295,8 @@ class Partitions(Playground):
         notes += [Note(f"... and {more} more in the wrong order.", "bad")] if more > 0 else []
         self.waiting = [later for later in self.waiting if not later.done]
         if self.waiting:
-            notes.append(Note(f"{len(self.waiting)} records are not acked yet.", "wait"))
+            many = len(self.waiting) != 1
+            notes.append(Note(f"{len(self.waiting)} record{'s are' if many else ' is'} not acked yet.", "wait"))
         return notes
 
     def _table(self) -> Table | None:
@@ -334,11 +350,13 @@ class Partitions(Playground):
 
     def _cleanup_controls(self) -> list:
         group, down = "What is thrown away", "" if self._up() else "No broker is up."
+        other = {topic: f"You see {self.topic}. This works on {topic}." * (self.topic != topic) for topic in TOPICS}
         return [Select("topic", "topic", group=group, options=TOPICS, value=self.topic,
                        help="Which topic you see and send to."),
-                Button("retention", f"Delete what is older than {KEPT} s", group=group, look="harm", blocked=down,
+                Button("retention", f"Delete what is older than {KEPT} s", group=group, look="harm",
+                       blocked=down or other["orders"],
                        help="Retention: whole old segments of orders go."),
-                Button("compact", "Compact", group=group, look="harm", blocked=down,
+                Button("compact", "Compact", group=group, look="harm", blocked=down or other["status"],
                        help="Of each key of status, the last record stays; the newest segment is left alone."),
                 Button("tombstone", "Send a tombstone", group=group,
                        help="A record with your key and without a value.")]

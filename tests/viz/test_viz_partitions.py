@@ -225,6 +225,31 @@ def test_a_record_without_a_key_says_so_and_a_label_of_ones_own_is_taken():
     assert cells_of(partition_strips(shop.log, "orders", label=lambda record: record.value.decode()), 0) == ["0:v"]
 
 
+def test_long_keys_keep_the_end_that_tells_them_apart_and_words_their_beginning():
+    shop = Shop(partitions=1)
+    shop.send(["order-1042", "customer-1043", "Nordrhein-Westfalen", None])
+    shown = texts_of(partition_strips(shop.log, "orders"))
+    assert len([text for text in shown if text.startswith("…") and text.endswith(("042", "043"))]) == 2
+    assert any(text.startswith("Nor") and text.endswith("…") for text in shown)
+    assert "none" in shown and any("none: no key" in text for text in shown)
+
+
+def test_a_long_legend_is_broken_into_lines_and_not_cut_off(drawings):
+    shop = Shop(partitions=1, brokers=3, replication=3, min_insync_replicas=2)
+    shop.send(["order-1", "order-2", None])
+    shop.send(["order-1"], value=None)
+    shop.read(1)
+    leader = shop.log.metadata.partition("orders", 0).leader
+    for name in set(shop.log.names) - {leader}:
+        shop.world.crash(name)
+    shop.send(["order-3"], wait=4)
+    figure = partition_strips(shop.log, "orders", "email", copies=True)
+    assert clean(drawings[-1])
+    legend = " ".join(text for text in texts_of(figure) if ": " in text)
+    assert all(words in legend for words in ("its key (order-…)", "none: no key", "a tombstone", "not committed yet"))
+    assert "dashed: above the high watermark, not given to readers" in legend
+
+
 def test_an_empty_topic_is_drawn(drawings):
     figure = partition_strips(Shop(4).log, "orders", "email")
     assert figure.text.count("0 records") == 5 and figure.text.count("empty") == 4

@@ -144,13 +144,34 @@ def test_a_topic_that_is_compacted_refuses_a_record_without_a_key():
     playground = Partitions().do("level", "cleanup").do("topic", "status").do("key", "").do("send")
     assert len(playground.export(frame=True)) == 0
     assert any("without a key" in line for line in notes(playground, "bad"))
+    assert shown(playground)["said"] == "status did not take it."
+    assert "without a key" in shown(playground.do("topic", "orders").do("key_by", "none").do("stream"))["said"]
+
+
+def test_what_works_on_the_other_topic_is_blocked():
+    playground = Partitions().do("level", "cleanup")
+    with pytest.raises(InvalidUse, match="works on status"):
+        playground.do("compact")
+    with pytest.raises(InvalidUse, match="works on orders"):
+        playground.do("topic", "status").do("retention")
+
+
+def test_a_tombstone_goes_by_the_second_compaction_and_each_says_what_it_took():
+    playground = Partitions().do("level", "cleanup").do("topic", "status").do("key", "amina").do("hot")
+    assert "0 records" in shown(playground.do("compact"))["said"] and "left alone" in shown(playground)["said"]
+    playground.do("tombstone").do("stream").do("stream").do("stream").do("compact")
+    frame = playground.export(frame=True)
+    assert frame[frame["key"] == "amina"]["value"].isna().tolist() == [True]
+    playground.do("wait").do("wait").do("wait").do("compact")
+    assert "1 tombstone that" in shown(playground)["said"]
+    assert "amina" not in set(playground.export(frame=True)["key"])
 
 
 def test_without_a_leader_a_write_waits_and_after_the_election_it_is_there():
     playground = Partitions().do("level", "copies")
     leader = playground.cluster.metadata.partition("orders", home("order-1042", 3)).leader
     playground.do(leader, False).do("send")
-    assert notes(playground, "wait") == ["1 records are not acked yet."]
+    assert notes(playground, "wait") == ["1 record is not acked yet."]
     playground.do("wait").do("wait")
     assert notes(playground, "wait") == [] and len(playground.export(frame=True)) == 1
     line = next(line for line in shown(playground)["pictures"][0].text.split("\n") if " 1 record," in line)

@@ -190,10 +190,21 @@ def empty_key(case: Case):
 def order_is_kept(case: Case):
     n, keys = (2, 3) if turn(case, 2) else (6, 2)  # two keys in one partition; partitions without any
     names = [f"order-{number}".encode() for number in case.random.sample(range(1, 100), keys)]
-    records = [(name, what) for what in (b"placed", b"paid", b"shipped") for name in names]
+    compare_split(case, [(name, what) for what in (b"placed", b"paid", b"shipped") for name in names], n)
+
+
+@q1.check("a record is a record, also one that comes twice, has an empty key or no value", histories=3)
+def odd_ones_stay(case: Case):
+    name = f"order-{case.random.randint(1, 99)}".encode()
+    odd = ((name, b"paid"), (b"", b"paid"), (name, None))[turn(case, 3)]
+    compare_split(case, [(name, b"placed"), (name, b"paid"), odd], 3, lost="LOSES_RECORD")
+
+
+def compare_split(case: Case, records: list[tuple], n: int, lost: str = "WRONG_SPLIT") -> None:
+    """Blame the first partition that does not hold its records. `lost`: the hint for one that holds too few."""
     due = [[record for record in records if partition(record[0], n) == number] for number in range(n)]
     for number, (key, value) in enumerate(records):
-        remark(case, f"{number}: {word(key)} {word(value)}", node="arrives")
+        remark(case, f"{number}: {word(key) or 'the empty key'} {word(value)}", node="arrives")
 
     def say(lists: Any) -> str:
         if not isinstance(lists, list | tuple):
@@ -205,8 +216,9 @@ def order_is_kept(case: Case):
     got = asked(case, "producer", "split", f"split({len(records)} records, {n})", records, n, say=say)
     entries = case.entries("invoke")
     if not isinstance(got, list | tuple) or len(got) != n or not all(isinstance(one, list | tuple) for one in got):
-        case.blame("NOT_N_LISTS", f"`split` has to return {n} lists, one for each partition, and returned "
-                                  f"{describe(len(got)) if isinstance(got, list | tuple) else describe(got)}", *entries)
+        found = len(got) if isinstance(got, list | tuple) else f"a {type(got).__name__}"
+        case.blame("NOT_N_LISTS", f"`split` has to return {n} lists, one for each partition, and returned {found}",
+                   *entries)
     for number, (found, wanted) in enumerate(zip(got, due, strict=True)):
         found = [tuple(pair) if isinstance(pair, list | tuple) else pair for pair in found]
         if found == wanted:
@@ -215,8 +227,9 @@ def order_is_kept(case: Case):
             at = next(at for at in range(len(wanted)) if found[at] != wanted[at])
             case.blame("REORDERS", f"in partition {number}, {' '.join(map(word, found[at]))} stands where "
                                    f"{' '.join(map(word, wanted[at]))} came first", *entries)
-        case.blame("WRONG_SPLIT", f"partition {number} has to hold {len(wanted)} records, and holds "
-                                  f"{len(found) if len(found) != len(wanted) else 'others'}", *entries)
+        case.blame(lost if len(found) < len(wanted) else "WRONG_SPLIT",
+                   f"partition {number} has to hold {len(wanted)} record{'s' * (len(wanted) != 1)}, and holds "
+                   f"{len(found) if len(found) != len(wanted) else 'others'}", *entries)
 
 
 # --------------------------------------------------------------------------- q2: append, with a note now and then
@@ -277,7 +290,15 @@ def filled(case: Case, records: list[Record], every: int) -> Object:
     if deleted and file == file_of([record for record in records if record[2] is not None]):
         case.blame("NO_TOMBSTONE", f"{deleted[0]} was deleted, and nothing was written: who reads the log will never "
                                    "know", *case.entries())
+    if deleted and file == file_of([(offset, key, value or b"") for offset, key, value in records]):
+        case.blame("NO_TOMBSTONE", f"{deleted[0]} was deleted, and an empty value was written: who reads the log will "
+                                   "never know", *case.entries())
+    if file == file_of([(offset, key, value or None) for offset, key, value in records]):
+        case.blame("EMPTY_IS_VALUE", f"an empty value was appended, and a deletion was written: {listed(found)}",
+                   *case.entries())
     said = f"holds {listed(found)}" if found is not None else "is no row of whole frames"
+    if not isinstance(file, bytes):
+        said = f"is no bytes but a {type(file).__name__}"
     case.blame("WRONG_BYTES", f"after {listed(records)} the file {said}", *case.entries())
 
 
@@ -288,11 +309,12 @@ def index_of(segment: Object) -> Any:
     return index
 
 
-@q2.check("frames stand back to back, and offsets count up from the base", histories=3)
+@q2.check("frames stand back to back, and offsets count up from the base", histories=4)
 def frames_stand(case: Case):
-    records = stock(case, 1 + turn(case, 3), base=case.random.randint(10, 99))
-    if case.size == 1:
-        records[1] = (*records[1][:2], None)
+    form = turn(case, 4)
+    records = stock(case, min(1 + form, 3), base=case.random.randint(10, 99))
+    if form > 1:
+        records[1] = (*records[1][:2], None if form == 2 else b"")
     filled(case, records, every=1000)
 
 
@@ -378,7 +400,8 @@ def reading(case: Case, records: list[Record], file: bytes, index: list, offset:
     except AnswerRaised as error:
         if error.type != "Damaged" or file != file_of(records) or index != entries_of(records, EVERY):
             raise
-        case.blame("END_RAISES", f"the file ends with offset {records[-1][0]}; read from {offset}, {error} came out",
+        end = f"the file ends with offset {records[-1][0]}" if records else "the file is empty"
+        case.blame("END_RAISES", f"{end}; read from {offset}, {error} came out",
                    *case.entries())
     if not isinstance(got, list | tuple) or not all(
             isinstance(one, list | tuple) and len(one) == 3 and is_whole(one[0]) for one in got):
@@ -415,12 +438,13 @@ def from_an_offset(case: Case):
     compare_read(case, got, records, offset, *most)
 
 
-@q3.check("an offset that is gone is no end, and behind the end is nothing", histories=4)
+@q3.check("an offset that is gone is no end, and behind the end is nothing", histories=5)
 def holes_and_ends(case: Case):
-    records = stock(case, 5, base=case.random.randint(2, 50), holes=True)
+    form, records = turn(case, 5), stock(case, 5, base=case.random.randint(2, 50), holes=True)
+    offset = (records[3][0] - 1, records[-1][0] + 1, records[0][0] - 2, records[2][0] + 1, records[0][0])[form]
+    records = [] if form == 4 else records  # a segment that has just begun
     index = entries_of(records, EVERY)
     show(case, records)
-    offset = (records[3][0] - 1, records[-1][0] + 1, records[0][0] - 2, records[2][0] + 1)[turn(case, 4)]
     got = reading(case, records, file_of(records), index, offset)
     compare_read(case, got, records, offset)
 
@@ -445,6 +469,24 @@ def index_is_used(case: Case):
         case.blame("SCANS_ALL", f"offset {offset} is found from byte {index[-1][1]} on, and nothing was found", damaged,
                    *case.entries())
     compare_read(case, got, records, offset)
+
+
+@q3.check("damage among what is read comes out", histories=2)
+def damage_comes_out(case: Case):
+    records = stock(case, 5, base=10)
+    number = 2 + turn(case, 2)
+    file, at = bytearray(file_of(records)), places(records)[number] + HEAD + 4
+    file[at] ^= 1
+    show(case, records)
+    damaged = remark(case, f"byte {at}: one bit has turned", node="file")
+    try:
+        got = reading(case, records, bytes(file), [], records[0][0])
+    except AnswerRaised as error:
+        if error.type == "Damaged":
+            return
+        raise
+    case.blame("HIDES_DAMAGE", f"the frame of offset {records[number][0]} is damaged; read from {records[0][0]}, "
+                               f"{listed(got)} was found, and not a word of it", damaged, *case.entries())
 
 
 @q3.check("an index that lies is not believed", histories=3)
@@ -479,14 +521,14 @@ def compacted(case: Case, files: list[list[Record]], expired: int) -> list[list[
 
     def say(found: Any) -> str:
         if not isinstance(found, list | tuple):
-            return describe(found)
+            return _kind(found)
         return " | ".join("no frames" if parsed(file) is None else listed(parsed(file)) for file in found)
 
     got = asked(case, "cleaner", "compact", f"compact, tombstones below {expired} have expired",
                 [file_of(records) for records in files], expired, say=say)
     entries = case.entries()
     if not isinstance(got, list | tuple) or len(got) != len(files):
-        count = f"{len(got)}" if isinstance(got, list | tuple) else describe(got)
+        count = f"{len(got)}" if isinstance(got, list | tuple) else f"no list but {_kind(got)}"
         case.blame("OTHER_FILES", f"{len(files)} files went in, and {count} came out", *entries)
     found = [parsed(file) for file in got]
     for number, records in enumerate(found):
@@ -496,6 +538,10 @@ def compacted(case: Case, files: list[list[Record]], expired: int) -> list[list[
         case.blame("CLEANS_ACTIVE", f"the active file held {listed(files[-1])}, and now {listed(found[-1])}: others "
                                     "write to it meanwhile", *entries)
     return found
+
+
+def _kind(value: Any) -> str:
+    return f"{len(value)} bytes" if isinstance(value, bytes) else describe(value)
 
 
 def compare_files(case: Case, files: list[list[Record]], expired: int, *, lost: str = "", left: str = "") -> None:
@@ -575,20 +621,24 @@ def active_does_not_count(case: Case):
     compare_files(case, [[(4, a, b"10"), (5, b, b"20"), (6, a, b"11")], active], expired=0, lost="ACTIVE_COUNTS")
 
 
-@q4.check("a tombstone stays while a reader may be away", histories=3)
+@q4.check("a tombstone stays while a reader may be away, and no longer than it is the last word", histories=4)
 def tombstone_stays(case: Case):
     a, b = case.random.sample(ARTICLES, 2)
     records = [(4, a, b"10"), (5, b, b"20"), (6, a, None)]
-    compare_files(case, [records, ACTIVE], expired=(0, 5, 6)[turn(case, 3)])
+    if turn(case, 4) == 3:
+        records = [(4, a, None), (5, b, b"20"), (6, a, b"10")]  # it is back: the tombstone has been replaced
+    compare_files(case, [records, ACTIVE], expired=(0, 5, 6, 4)[turn(case, 4)])
 
 
-@q4.check("a tombstone that has expired goes, and brings nothing back", histories=3)
+@q4.check("a tombstone that has expired goes, and brings nothing back", histories=4)
 def tombstone_goes(case: Case):
     a, b = case.random.sample(ARTICLES, 2)
-    records = [(4, a, b"10"), (5, a, None), (6, b, b"20")]
-    if turn(case, 3) == 1:
+    form, records = turn(case, 4), [(4, a, b"10"), (5, a, None), (6, b, b"20")]
+    if form == 1:
         records = [(4, a, None), (5, a, b"10"), (6, b, b"20")]  # it came back to life by itself
-    files = [records[:1], records[1:], ACTIVE] if turn(case, 3) == 2 else [records, ACTIVE]
+    if form == 3:
+        records = [(5, a, None), (6, b, b"20")]  # an earlier cleaning has taken what it had replaced
+    files = [records[:1], records[1:], ACTIVE] if form == 2 else [records, ACTIVE]
     tombstone = next(one for file in files[:-1] for one in file if one[2] is None)
     compare_files(case, files, expired=tombstone[0] + 1 + turn(case, 2))
 
@@ -598,6 +648,18 @@ def empty_value(case: Case):
     a, b = case.random.sample(ARTICLES, 2)
     records = [(4, a, b"10"), (5, b, b"20"), (6, a, b"")]
     compare_files(case, [records, ACTIVE], expired=9, lost="EMPTY_IS_VALUE")
+
+
+@q4.check("a file without a frame is a file", histories=2)
+def empty_file(case: Case):
+    a, b = case.random.sample(ARTICLES, 2)
+    files = [[], [(4, a, b"10"), (5, b, b"20"), (6, a, b"11")], ACTIVE]  # an earlier cleaning has emptied the first
+    try:
+        compare_files(case, files if not case.size else [*files[1:-1], []], expired=0)
+    except AnswerRaised as error:
+        if error.type == "NotImplementedError":
+            raise
+        case.blame("EMPTY_FILE", f"one of the files is empty, and {error} came out", *case.entries())
 
 
 # --------------------------------------------------------------------------------------------- q5: torn, or damaged?
@@ -690,10 +752,14 @@ def last_is_refused(case: Case):
     refused(case, records, bytes(file), f"one bit of byte {len(file) - 1}, the last one, has turned", 2, "CUTS_LAST")
 
 
-@q5.check("a length that reaches beyond the end is no torn tail if a whole frame stands behind it", histories=2)
+@q5.check("a length that reaches beyond the end is no torn tail if a whole frame stands behind it", histories=3)
 def length_is_refused(case: Case):
-    records = stock(case, 4, base=30)
-    first = 0 if case.size else 2
-    file, at = bytearray(file_of(records)), places(records)[first] + 8 + (2 if not case.size else 0)
+    form, records = turn(case, 3), stock(case, 4, base=30)
+    first = (2, 0, 1)[form]
+    file, at = bytearray(file_of(records)), places(records)[first] + 8 + (0 if form == 1 else 2)
     file[at] ^= 1
-    refused(case, records, bytes(file), f"one bit of byte {at} has turned, in a length", first, "BELIEVES_LENGTH")
+    what = f"one bit of byte {at} has turned, in a length"
+    if form == 2:  # whole frames behind it, and a torn tail behind them
+        file += frame(34, b"pan", b"7")[:-3]
+        what += "; and the frame for offset 34 is torn"
+    refused(case, records, bytes(file), what, first, "BELIEVES_LENGTH")
