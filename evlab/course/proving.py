@@ -92,7 +92,7 @@ def prove(name: str, *, seeds: int = 20, wrong_seeds: int = 0, jobs: int = 2, on
           tell: Callable[[int, int], None] = lambda done, total: None) -> Proof:
     """Judge every variant of a lab with the seeds 0, 1, ... and hold what was found against the rules.
 
-    wrong_seeds: how many seeds a mutant or a gap meets, 0 among them; together they meet every one. By default all.
+    wrong_seeds: how many seeds a mutant or a gap meets; together they meet every one. By default all.
     only: the variants whose names hold this text, and the master; the rules about all of them (4) are left out.
     `tell(done, total)` is called as the work goes on. Raises `InvalidUse`, `MasterError` and `CourseFileError` for a
     lab that cannot be used at all.
@@ -120,8 +120,7 @@ def prove(name: str, *, seeds: int = 20, wrong_seeds: int = 0, jobs: int = 2, on
 def _seeds_of(variant: Variant, number: int, seeds: int, wrong_seeds: int) -> list[int]:
     if variant.kind in ("master", "right") or not 0 < wrong_seeds < seeds:
         return list(range(seeds))
-    others = (number * (wrong_seeds - 1) + n for n in range(wrong_seeds - 1))
-    return sorted({0, *(1 + other % (seeds - 1) for other in others)})
+    return sorted({(number * wrong_seeds + n) % seeds for n in range(wrong_seeds)})
 
 
 def _judge_all(lab: Lab, rows: list[Row], jobs: int, tell: Callable[[int, int], None]) -> None:
