@@ -22,7 +22,8 @@ settings.load_profile("evlab")
 
 BROWSER = "tests/browser/"
 LONGEST = (BROWSER, "tests/labs/test_labs.py", "tests/notebooks/test_replay.py",
-           "tests/test_store_crashes.py", "tests/test_projection.py", "tests/course/judge/test_judge_attacks.py")
+           "tests/test_store_crashes.py", "tests/test_projection.py", "tests/router/test_storm.py",
+           "tests/course/judge/test_judge_attacks.py")
 MOST_CORES = 4
 
 

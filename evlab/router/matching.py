@@ -1,0 +1,35 @@
+"""Which bindings want a message: by the words of its key (topic exchange), or by its headers (headers exchange).
+
+The rule for keys is the bus's own, `topic_matches`: `*` is exactly one word, `#` is zero or more.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from evlab.bus import topic_matches
+
+__all__ = ["X_MATCH", "headers_match", "topic_matches"]
+
+X_MATCH = ("all", "any", "all-with-x", "any-with-x")
+
+
+def headers_match(arguments: dict[str, Any] | None, headers: dict[str, Any] | None) -> bool:
+    """Do a message's headers fit the arguments of a binding? (RabbitMQ: rabbit_exchange_type_headers.)
+
+    1. "x-match" says how: "all" (the default) or "any" of the arguments must fit.
+    2. An argument without a value (None) asks only that the header exists. Otherwise type and value are equal:
+       1, 1.0 and True are three things.
+    3. Arguments that begin with "x-" do not count, unless x-match is "all-with-x" or "any-with-x".
+    4. Without arguments that count, "all" fits everything and "any" nothing.
+    """
+    arguments, headers = arguments or {}, headers or {}
+    how = arguments.get("x-match", "all")
+    counted = [(name, value) for name, value in arguments.items()
+               if name != "x-match" and (how.endswith("-with-x") or not name.startswith("x-"))]
+    fits = (name in headers and (value is None or _same(value, headers[name])) for name, value in counted)
+    return all(fits) if how.startswith("all") else any(fits)
+
+
+def _same(a: Any, b: Any) -> bool:
+    return type(a) is type(b) and a == b
