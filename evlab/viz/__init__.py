@@ -12,11 +12,13 @@ from evlab.viz.compaction import Strip, compaction, strip_of
 from evlab.viz.compare import compare
 from evlab.viz.compatibility import compatibility
 from evlab.viz.cqrs import Reader, cqrs
+from evlab.viz.crashtable import crash_table
 from evlab.viz.figure import Figure
 from evlab.viz.lag import lag_plot
 from evlab.viz.partitions import partition_strips
 from evlab.viz.plot import Plot, plot
 from evlab.viz.rebalances import rebalance_chart
+from evlab.viz.replicas import replica_logs, replicas
 from evlab.viz.segments import look_up, retention
 from evlab.viz.steps import Step, steps
 from evlab.viz.streams import stream_strips
@@ -26,6 +28,6 @@ from evlab.viz.timeline import timeline
 from evlab.viz.topology import Subscriber, Topology, topology
 
 __all__ = ["ROLES", "TONES", "Figure", "Plot", "Reader", "Step", "Strip", "Subscriber", "Svg", "Topology",
-           "batch_bytes", "compaction", "compare", "compatibility", "cqrs", "lag_plot", "look_up", "partition_strips",
-           "plot", "rebalance_chart", "record_bytes", "retention", "steps", "stream_strips", "strip_of", "timeline",
-           "topology", "use_theme"]
+           "batch_bytes", "compaction", "compare", "compatibility", "cqrs", "crash_table", "lag_plot", "look_up",
+           "partition_strips", "plot", "rebalance_chart", "record_bytes", "replica_logs", "replicas", "retention",
+           "steps", "stream_strips", "strip_of", "timeline", "topology", "use_theme"]
