@@ -7,6 +7,7 @@ comes to it as requests (see evlab.log.protocol), and each is answered in `handl
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any
 
 from evlab.env import Env, Later
@@ -16,6 +17,7 @@ from evlab.log.compaction import Compacted, compact
 from evlab.log.controller import BEAT, AlterIsr, Beat, NewProducerId, Register
 from evlab.log.controller import PORT as CONTROLLER_PORT
 from evlab.log.fetcher import follow
+from evlab.log.marks import load_marks, save_marks
 from evlab.log.metadata import Metadata
 from evlab.log.partition import Partition
 from evlab.log.protocol import (
@@ -64,6 +66,7 @@ class Broker:
         self.marked: list[Callable[[WriteMarker], None]] = []
         """Called when a transaction has ended in a partition that this broker leads."""
         self._unlock = files.lock()
+        self._marks = load_marks(files)
         self._clean = CLEAN_FILE in files.list()
         if self._clean:
             files.remove(CLEAN_FILE)  # from now on a crash leaves the folder without it
@@ -80,6 +83,7 @@ class Broker:
                 yield BEAT
         while self.controller != self.name:  # else it is its own controller, and has no followers
             yield BEAT
+            self._note_marks()
             self._watch_followers()
             try:
                 self._learn((yield self._ask_controller(Beat(self.name, self.metadata.version))))
@@ -200,6 +204,8 @@ class Broker:
                 if self.name not in partition.replicas:
                     continue
                 replica = self.replicas.get((topic, number)) or self._open(topic, number)
+                if replica.info == partition:
+                    continue
                 if replica.become(partition):
                     self.env.spawn(follow(self.env, replica, partition, self.truncation), self.name)
                 replica.moved()  # who waits for a fetch here learns of a new leader
@@ -209,8 +215,17 @@ class Broker:
     def _open(self, topic: str, number: int) -> Replica:
         config = self.metadata.topics[topic].config
         partition = Partition(self.files.folder(f"{topic}-{number}"), topic, number, config, clean=self._clean)
-        replica = self.replicas[topic, number] = Replica(self.env, self.name, partition)
+        replica = self.replicas[topic, number] = Replica(self.env, self.name, partition,
+                                                        self._marks.get((topic, number), 0))
         return replica
+
+    def _note_marks(self) -> None:
+        """Put the high watermarks on the disk. If that fails the old ones stay, which were true as well."""
+        marks = {key: replica.high_watermark for key, replica in self.replicas.items()}
+        if marks != self._marks:
+            with suppress(OSError):
+                save_marks(self.files, marks)
+                self._marks = marks
 
     def _watch_followers(self) -> None:
         """Ask the controller to change the replicas in sync where a follower has fallen back or caught up."""
@@ -241,6 +256,7 @@ class Broker:
 
     def close(self) -> None:
         """Close in good order: the next start need not check every batch."""
+        self._note_marks()
         for replica in self.replicas.values():
             replica.partition.close()
         if all(replica.partition._failed is None for replica in self.replicas.values()):

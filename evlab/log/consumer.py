@@ -12,7 +12,8 @@
 3. A consumer that has lost a partition is told at `poll`; its commits are refused (`Fenced`, `UnknownMember`).
 4. Between two polls at most `max_poll_interval` seconds may pass, or the consumer leaves the group by itself: it may be
    stuck, and others shall have its partitions.
-(Kafka: KafkaConsumer with the classic group protocol.)
+Its place in the group is kept by `evlab.log.membership`, or by `evlab.log.target_member` in the newer protocol.
+(Kafka: KafkaConsumer; there the classic protocol is the default, too.)
 """
 
 from __future__ import annotations
@@ -24,43 +25,33 @@ from typing import TYPE_CHECKING, Any
 from evlab.env import Later, Signal
 from evlab.errors import EvlabError, InvalidUse, WouldBlock
 from evlab.log.arguments import check_choice, check_name, check_offset, check_partition, check_seconds, check_topics
-from evlab.log.client import BACKOFF, goes_away, unknown
 from evlab.log.coordinator import OFFSETS_TOPIC, CommitOffsets, GetCommitted
-from evlab.log.group import (
-    ASSIGNORS,
-    Fenced,
-    Heartbeat,
-    JoinGroup,
-    LeaveGroup,
-    RebalanceInProgress,
-    UnknownMember,
-    shown,
-)
-from evlab.log.protocol import GetOffset, TopicPartition
+from evlab.log.group import ASSIGNORS
+from evlab.log.members import Fenced, UnknownMember, shown
+from evlab.log.membership import ClassicMembership
+from evlab.log.places import PATIENCE, RESETS, Places
+from evlab.log.protocol import TopicPartition
 from evlab.log.reader import MAX_WAIT, Reader
 from evlab.log.records import Record
+from evlab.log.target_member import TargetMembership
 
 if TYPE_CHECKING:
     from evlab.log.log import Log
 
 __all__ = ["Consumer"]
 
-RESETS = ("earliest", "latest", "none")
 ISOLATIONS = ("read_uncommitted", "read_committed")
-PATIENCE = 60.0
-"""Seconds that a commit is tried."""
-A_MOMENT = 1.0
-"""Seconds that the look for a first offset may hold up other partitions."""
-JOIN_WAIT = 5.0
-"""Seconds that a join may wait for the others before it is sent again."""
+PROTOCOLS = {"classic": ClassicMembership, "consumer": TargetMembership}
 
 
 class Consumer:
     """A member of `group` that reads `topics` of `log` (a `Log`, or `log.client("email")` for one that stands there).
 
-    assignor: "range", "roundrobin" or "cooperative-sticky". reset: where to begin without a committed offset, or when
-    that is gone: "earliest", "latest", or "none", which raises. isolation: "read_uncommitted" or "read_committed".
-    auto_commit: commit by itself, at a poll, what the poll before has given. instance_id: static membership.
+    protocol: "classic", or "consumer", in which nobody waits for others (evlab.log.target); all members have the same.
+    assignor, in the classic protocol: "range", "roundrobin" or "cooperative-sticky". reset: where to begin without a
+    committed offset, or when that is gone: "earliest", "latest", or "none", which raises. isolation: "read_uncommitted"
+    or "read_committed". auto_commit: commit by itself, at a poll, what the poll before has given. instance_id, in the
+    classic protocol: static membership.
     session_timeout, max_poll_interval, heartbeat_interval, auto_commit_interval: seconds; fetch_max_wait: how long a
     broker may keep a fetch for which it has nothing.
     on_assigned, on_revoked: called in `poll` with the list of partitions that came or go; on_revoked while this
@@ -71,12 +62,13 @@ class Consumer:
                  auto_commit: bool = False, reset: str = "earliest", isolation: str = "read_uncommitted",
                  session_timeout: float = 10.0, max_poll_interval: float = 300.0, heartbeat_interval: float = 3.0,
                  auto_commit_interval: float = 5.0, fetch_max_wait: float = MAX_WAIT,
-                 instance_id: str | None = None, name: str = "",
+                 instance_id: str | None = None, name: str = "", protocol: str = "classic",
                  on_assigned: Callable[[list[TopicPartition]], Any] = lambda partitions: None,
                  on_revoked: Callable[[list[TopicPartition]], Any] = lambda partitions: None):
         self.client = log.client() if hasattr(log, "client") else log
         self.env = self.client.env
         check_choice("assignor", assignor, ASSIGNORS)
+        check_choice("protocol", protocol, tuple(PROTOCOLS))
         check_choice("reset", reset, RESETS)
         check_choice("isolation", isolation, ISOLATIONS)
         check_name("group", group, "email")
@@ -99,18 +91,14 @@ class Consumer:
         self.session_timeout, self.max_poll_interval = session_timeout, max_poll_interval
         self.heartbeat_interval, self.auto_commit_interval = heartbeat_interval, auto_commit_interval
         self.on_assigned, self.on_revoked = on_assigned, on_revoked
-        self.member = name or self.client.next_member()
-        self.generation, self._commits = -1, 0
-        self.reader = Reader(self.client, isolation == "read_committed", self._out_of_range, self._wake,
-                             fetch_max_wait)
+        self.protocol, self.closed, self._commits = protocol, False, 0
         self._signal = Signal()
-        self._joined, self._must_join, self._closed = False, True, False
-        self._joining: Later | None = None
-        self._share: list[TopicPartition] | None = None  # what the last join gave, until a poll takes it up
-        self._lost: list[TopicPartition] = []
-        self._last_poll = self._last_beat = self._last_commit = self.env.now()
         self._failure: EvlabError | None = None
-        self._arm()
+        self._last_commit = self.env.now()
+        self.reader = Reader(self.client, isolation == "read_committed", lambda *what: self.places.out_of_range(*what),
+                             self.wake, fetch_max_wait)
+        self.places = Places(self.client, self.reader, group, reset, self.wake, lambda new: self.on_assigned(new))
+        self.membership = PROTOCOLS[protocol](self, name)
 
     # ------------------------------------------------------------------------------------------------- reading
 
@@ -125,8 +113,7 @@ class Consumer:
         check_seconds("timeout", timeout, -1e-9)
         if type(max_records) is not int or max_records < 1:
             raise InvalidUse(f"max_records={max_records!r:.20} is no number to count with", next_step="give 1 or more")
-        self._last_poll = self.env.now()
-        self._take_part()
+        self.membership.take_part()
         records = self._next(max_records)
         if not records and timeout > 0:
             drive = getattr(self.env, "drive", None)
@@ -135,15 +122,12 @@ class Consumer:
                                  next_step="write `yield consumer.arrived` in a process, and then poll()")
             until = self.env.now() + timeout
             self.env.after(timeout, lambda: None)
-            drive(lambda: bool(self.reader.ready) or self._may_join or self._share is not None
-                  or self.env.now() >= until)
-            self._take_part()
+            drive(lambda: self.reader.ready or self.membership.waits_for_poll or self.env.now() >= until)
+            self.membership.take_part()
             records = self._next(max_records)
         return records
 
     def _next(self, max_records: int) -> list[Record]:
-        if type(max_records) is not int or max_records < 1:
-            raise InvalidUse(f"max_records={max_records!r:.20} is no number to count with", next_step="give 1 or more")
         if self._failure is not None:
             failure = self._failure
             if not isinstance(failure, Fenced):  # that one stays: this consumer has no place any more
@@ -154,20 +138,29 @@ class Consumer:
     @property
     def arrived(self) -> Later:
         """Done when a poll has something to give or to do: at once if it has already."""
-        if (self.reader.ready or self._may_join or self._share is not None or self._failure is not None
-                or self._lost):
+        if self.reader.ready or self.membership.waits_for_poll or self._failure is not None:
             return Later.of()
         return self._signal.next()
 
     @property
-    def _may_join(self) -> bool:
-        """Has the next poll to join? Not while a join is under way: its end fires the signal."""
-        return self._must_join and (self._joining is None or self._joining.done)
+    def member(self) -> str:
+        """The name of this consumer in its group; a new one when it has lost its place."""
+        return self.membership.member
+
+    @property
+    def generation(self) -> int:
+        """The group's generation (its epoch, with protocol="consumer") that this consumer knows of; -1 before one."""
+        return self.membership.generation
 
     @property
     def assignment(self) -> list[TopicPartition]:
         """The partitions that this consumer owns, as far as it knows."""
         return sorted(self.reader.positions)
+
+    @property
+    def lost(self) -> list[TopicPartition]:
+        """Partitions that were ours until a moment ago and may be another's now: told until the next poll."""
+        return sorted(self.membership.lost)
 
     def position(self, topic: str, partition: int) -> int | None:
         """The next offset that poll will give; None if the partition is not ours, or where to begin is not known."""
@@ -191,7 +184,7 @@ class Consumer:
         self.reader.paused -= set(partitions or self.assignment)
         self.reader.fetch()
         if self.reader.ready:
-            self._wake()
+            self.wake()
 
     def _ours(self, partition: TopicPartition) -> None:
         topic, number = check_partition(partition)
@@ -210,7 +203,7 @@ class Consumer:
         self._open()
         if not isinstance(offsets, dict | None):
             raise InvalidUse(f"offsets={offsets!r:.40} is no dict", next_step='give {("orders", 0): 17}, or nothing')
-        lost = sorted(set(self._lost) if offsets is None else set(self._lost) & set(offsets))
+        lost = sorted(set(self.membership.lost) & set(self.membership.lost if offsets is None else offsets))
         if lost:
             return _failed(UnknownMember(f"{self.client.node or 'this consumer'} no longer owns {shown(lost)}",
                                          why="it was out of the group for a moment",
@@ -225,23 +218,23 @@ class Consumer:
             return Later.of()
         self._last_commit = self.env.now()
         self._commits += 1
-        return self.client.run(self._committing(found, self._commits))
+        return self.membership.watch(self.client.run(self._committing(found, self._commits)))
 
     def _committing(self, found: tuple[tuple[str, int, int], ...], number: int) -> Generator:
-        """Ask until there is an answer. If a rebalance ended meanwhile, once more for what is still ours."""
+        """Ask until there is an answer; if a rebalance ended meanwhile, once more for what is still ours."""
         while True:
-            member, generation = self.member, self.generation
+            asked = found, self.member, self.generation
             try:
-                return (yield from self._insist(CommitOffsets(self.group, member, generation, found, number)))
+                return (yield from self._insist(CommitOffsets(self.group, *asked[1:], found, number)))
             except (Fenced, UnknownMember) as error:
-                if self._joining is not None and not self._joining.done:
-                    yield self._joining
-                elif (member, generation) == (self.member, self.generation):
-                    self._lose_all(error)
-                    raise
-                found = tuple(one for one in found if one[:2] in self.reader.positions)
-                if not found or member != self.member:
-                    raise
+                refusal = error
+            if self.membership.is_joining:
+                yield self.membership.joining
+            else:
+                self.membership.refused(refusal, asked[1:])
+            found = tuple(one for one in found if one[:2] in self.reader.positions)
+            if not found or self.member != asked[1] or (found, self.member, self.generation) == asked:
+                raise refusal
 
     def committed(self) -> Later:
         """What the group has committed: a Later of {(topic, partition): next offset to read}."""
@@ -256,18 +249,17 @@ class Consumer:
     def close(self) -> Later:
         """Leave the group, so that others get the partitions at once. A static member (`instance_id`) does not: it is
         expected back."""
-        if self._closed:
+        if self.closed:
             return Later.of()
         last = self.commit() if self.auto_commit else Later.of()
-        self._closed = True
+        self.closed = True
         self.reader.close()
         return self.client.run(self._leaving(last))
 
     def _leaving(self, last: Later) -> Generator:
         with suppress(EvlabError):
             yield last  # a commit of one who has left would be refused
-        if self.instance_id is None and (self._joined or self._joining is not None):
-            yield self.client.ask(self._coordinator(), LeaveGroup(self.group, self.member))
+        yield self.membership.leave()
 
     def __enter__(self) -> Consumer:
         return self
@@ -275,205 +267,29 @@ class Consumer:
     def __exit__(self, *_) -> None:
         self.close()
 
-    # ----------------------------------------------------------------------------------------------- the group
+    # ------------------------------------------------------------------------------------- what its parts ask of it
 
-    def _take_part(self) -> None:
-        """What a poll does for the group: give up what is lost, join if it is time, report, commit by itself."""
-        if self._lost:
-            lost, self._lost = self._lost, []
-            self.on_revoked(lost)
-        now = self.env.now()
-        if self._joined and self.auto_commit and now - self._last_commit >= self.auto_commit_interval:
+    def commit_is_due(self) -> bool:
+        """Is it time to commit by itself, and is there something to commit?"""
+        return (self.auto_commit and bool(self.reader.given())
+                and self.env.now() - self._last_commit >= self.auto_commit_interval)
+
+    def commit_if_due(self) -> None:
+        if self.commit_is_due():
             self.commit()
-        self._take_up()
-        if self._must_join:
-            self._join()
-        elif self._joined and now - self._last_beat >= self.heartbeat_interval:
-            self._beat()
-        self._take_up()
-        self.reader.fetch()
 
-    def _join(self) -> None:
-        if not self._may_join:
-            return
-        self._must_join, self._share = False, None
-        if self.assignor != "cooperative-sticky" and self.reader.positions:
-            self._revoke(self.assignment)  # eager: give back all before the others can have any
-        self._joining = self.client.run(self._joining_now()).then(lambda _: self._wake())
-
-    def _joining_now(self) -> Generator:
-        while not self._closed:
-            request = JoinGroup(self.group, self.member, self.topics, self.assignor, self.session_timeout,
-                                self.max_poll_interval, tuple(self.assignment), self.instance_id)
-            try:
-                if not self.client.metadata.version:
-                    yield self.client.refresh()
-                joined = yield self.client.ask(self._coordinator(), request, JOIN_WAIT)
-                break
-            except UnknownMember:
-                self._drop(self.assignment)
-                self.member = self.client.next_member()
-            except EvlabError as error:
-                if not goes_away(error):
-                    self._failure = error
-                    self._wake()
-                    return
-                yield BACKOFF
-                yield self.client.refresh()
-        else:
-            return
-        self.generation, self._joined, self._last_beat = joined.generation, True, self.env.now()
-        self._share = list(joined.partitions)
-        if any(topic not in self.client.metadata.topics for topic in self.topics):
-            yield self.client.refresh()
-        for topic in self.topics:
-            if topic not in self.client.metadata.topics:  # it is told once; if it comes later, it is read
-                self._failure = unknown(topic)
-        self._wake()
-
-    def _take_up(self) -> None:
-        """Begin to read what is new in our share, and give back what is no longer in it."""
-        if self._share is None or self._must_join:
-            return
-        share, self._share = self._share, None
-        gone = [partition for partition in self.assignment if partition not in share]
-        new = [partition for partition in share if partition not in self.reader.positions]
-        if gone:
-            self._revoke(gone)
-            self._must_join = True  # cooperative: the second round hands them out
-            self._wake()
-        if new:
-            self.client.run(self._begin(new, (self.member, self.generation)))
-
-    def _begin(self, new: list[TopicPartition], membership: tuple[str, int]) -> Generator:
-        """Find the places in partitions that are new to us, and read on from there. One without a leader is looked at
-        again until it has one: nobody else would read it."""
-        places, late = {}, []
-        try:
-            committed = yield from self._insist(GetCommitted(self.group))
-            for partition in new:
-                found = committed.get(partition)
-                places[partition] = found.offset if found is not None else (yield from self._first(*partition))
-        except EvlabError as error:
-            if not goes_away(error):
-                self._wake(error)
-                return
-            late = [partition for partition in new if partition not in places]
-        if membership == (self.member, self.generation) and self._joining.done and not self._closed:
-            for partition, offset in places.items():
-                if offset is not None:
-                    self.reader.add(partition, offset)
-            if places:
-                self.on_assigned(list(places))
-            self.reader.fetch()
-            if late:
-                yield BACKOFF
-                self.client.run(self._begin(late[1:] + late[:1], membership))
-
-    def _first(self, topic: str, number: int) -> Generator:
-        """Where to begin without a committed offset."""
-        if self.reset == "none":
-            self._failure = InvalidUse(f"{self.group} has committed nothing for {topic}-{number}",
-                                       why='reset="none" does not guess', next_step='give reset="earliest" or "latest"')
-            self._wake()
-            return None
-        return (yield from self.client.insist(topic, number, GetOffset(topic, number, self.reset), patience=A_MOMENT))
-
-    def _revoke(self, partitions: list[TopicPartition]) -> None:
-        if self.auto_commit:
-            self.commit({key: offset for key, offset in self.reader.given().items() if key in partitions})
-        self.on_revoked(partitions)
-        self._drop(partitions)
-
-    def _drop(self, partitions: list[TopicPartition]) -> None:
-        for partition in partitions:
-            self.reader.remove(partition)
-
-    def _lose_all(self, error: EvlabError | None = None) -> None:
-        """The group goes on without us: nothing that we hold is ours any more. The next poll joins again, unless
-        another consumer has our instance_id: then it raises `Fenced`."""
-        if self._must_join or self._closed:
-            return
-        self._lost += self.assignment
-        self._drop(self.assignment)
-        self._joined, self._must_join, self.generation, self._share = False, True, -1, None
-        self.member = self.client.next_member()
-        if getattr(error, "instance", None) is not None:
-            self._must_join, self._failure = False, error
-        self._wake()
-
-    def _coordinator(self) -> str | None:
-        return self.client.leader(OFFSETS_TOPIC, 0)
-
-    def _insist(self, request: Any) -> Generator:
-        return self.client.insist(OFFSETS_TOPIC, 0, request, patience=PATIENCE)
-
-    # ---------------------------------------------------------------------------------------------- heartbeats
-
-    def _arm(self) -> None:
-        """In the background, as Kafka's heartbeat thread: report, and notice when nobody polls."""
-        self.env.after(self.heartbeat_interval, self._tick)
-
-    def _tick(self) -> None:
-        if self._closed:
-            return
-        self._arm()
-        if self._joined and not (self._joining is not None and not self._joining.done):
-            if self.env.now() - self._last_poll > self.max_poll_interval:
-                self.client.ask(self._coordinator(), LeaveGroup(self.group, self.member))
-                self._lose_all()
-            else:
-                self._beat()
-            if self._has_to_poll():
-                self._wake()
-
-    def _has_to_poll(self) -> bool:
-        """Who waits for records is not stuck: it is woken to poll in time, and to commit by itself."""
-        now = self.env.now()
-        return now - self._last_poll > self.max_poll_interval / 2 or (
-            self.auto_commit and bool(self.reader.given()) and now - self._last_commit >= self.auto_commit_interval)
-
-    def _beat(self) -> None:
-        self._last_beat = self.env.now()
-        member, generation = self.member, self.generation
-
-        def answered(done: Later) -> None:
-            if self._closed or (member, generation) != (self.member, self.generation):
-                return  # of an earlier membership
-            if isinstance(done.error, RebalanceInProgress):
-                self._must_join = True
-                self._wake()
-            elif isinstance(done.error, Fenced | UnknownMember):
-                self._lose_all(done.error)
-            elif done.error is not None:
-                self.client.refresh()
-
-        self.client.ask(self._coordinator(), Heartbeat(self.group, member, generation)).then(answered)
-
-    # --------------------------------------------------------------------------------------------------- small
-
-    def _out_of_range(self, partition: TopicPartition, error: EvlabError) -> None:
-        """What we were to read next was deleted, or was never there."""
-        if self.reset == "none":
-            self._failure = error
-            self._wake()
-            return
-
-        def found(done: Later) -> None:
-            if done.error is None and partition in self.reader.positions:
-                self.reader.seek(partition, done.value)
-                self.reader.fetch()
-
-        self.client.run(self._first(*partition)).then(found)
-
-    def _wake(self, error: EvlabError | None = None) -> None:
+    def wake(self, error: EvlabError | None = None) -> None:
+        """Whoever waits for `arrived` shall poll. error: what that poll raises."""
         if error is not None:
             self._failure = error
         self._signal.fire()
 
     def _open(self) -> None:
-        if self._closed:
+        if self.closed:
             raise InvalidUse(f"{self.member} is closed", next_step="make a new Consumer")
+
+    def _insist(self, request: Any) -> Generator:
+        return self.client.insist(OFFSETS_TOPIC, 0, request, patience=PATIENCE)
 
     def __repr__(self) -> str:
         return f"Consumer({self.member} of {self.group}, generation {self.generation}: {shown(self.assignment)})"

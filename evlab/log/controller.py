@@ -31,6 +31,10 @@ SESSION = 6.0
 BEAT = 1.0
 """Seconds between two reports of a broker (Kafka: broker.heartbeat.interval.ms, 2 s)."""
 
+STARTING = 2.0
+"""Seconds after its own start in which the controller lets a new partition wait for its first replica: brokers that
+start together register one after another, and the first of them shall not lead everything."""
+
 
 class Register(NamedTuple):
     """A broker has started. Answered with the `Metadata` after the change."""
@@ -100,6 +104,7 @@ class Controller:
         self.env, self.node, self.files = env, node, files
         self.all_brokers = brokers
         self.metadata = self._load()
+        self._started = env.now()
         self._seen = dict.fromkeys(self.metadata.brokers, env.now())
         env.listen(node, self.handle, PORT)
         if len(brokers) > 1:
@@ -121,10 +126,13 @@ class Controller:
             case AddPartitions():
                 return self._add_partitions(message)
             case NewProducerId():
-                given = self.metadata.next_producer
-                self._decide(self.metadata.changed(next_producer=given + 1))
-                return given
+                return self._next_producer()
         raise InvalidUse(f"a controller does not know {message!r:.60}")
+
+    def _next_producer(self) -> int:
+        given = self.metadata.next_producer
+        self._decide(msgspec.structs.replace(self.metadata, next_producer=given + 1))
+        return given
 
     # ------------------------------------------------------------------------------------------------- brokers
 
@@ -147,6 +155,7 @@ class Controller:
         for broker in self.metadata.brokers:
             if self.env.now() - self._seen.get(broker, 0.0) > SESSION:
                 self._down(broker)
+        self._decide(self._elected(self.metadata))
         self.env.after(BEAT, self._look_around)
 
     def _down(self, broker: str) -> None:
@@ -178,6 +187,9 @@ class Controller:
         return state
 
     def _elect(self, state: Metadata, topic: str, number: int, partition: PartitionInfo, unclean: bool) -> Metadata:
+        starting = partition.epoch < 0 and self.env.now() - self._started < STARTING
+        if starting and partition.replicas[0] not in state.brokers:
+            return state
         alive = [name for name in partition.replicas if name in state.brokers]
         in_sync = [name for name in alive if name in partition.isr]
         if in_sync:
@@ -255,7 +267,9 @@ class Controller:
         if state is self.metadata:
             return
         write_whole(self.files, STATE_FILE, msgspec.json.encode(state))
-        self.metadata = state
+        before, self.metadata = self.metadata, state
+        if state.version == before.version:  # a producer id was given out, which concerns nobody else
+            return
         for broker in state.brokers:
             with suppress(Unreachable):  # one that is not up yet asks when it is
                 self.env.send(broker, state, "metadata")

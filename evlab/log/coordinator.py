@@ -10,15 +10,18 @@ A committed offset is the NEXT one to read.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from evlab.env import Later
+from evlab.errors import InvalidUse
 from evlab.log.broker import Broker
-from evlab.log.group import Group, Heartbeat, JoinGroup, LeaveGroup
+from evlab.log.group import Group, Heartbeat, JoinGroup
+from evlab.log.members import AnyGroup, LeaveGroup, Step
 from evlab.log.protocol import BrokerUnavailable, Produce, TopicPartition, WriteMarker
 from evlab.log.records import Batch, decode_batches, encode_rows, read_marker
+from evlab.log.target import ConsumerHeartbeat, Target, TargetGroup
 
 __all__ = ["OFFSETS_TOPIC", "CommitOffsets", "Committed", "Coordinator", "GetCommitted"]
 
@@ -63,26 +66,36 @@ class Committed(NamedTuple):
 
 
 class Coordinator:
-    """The part of a broker that answers for groups, while it leads `__consumer_offsets`."""
+    """The part of a broker that answers for groups, while it leads `__consumer_offsets`.
 
-    def __init__(self, broker: Broker):
-        self.broker, self.env = broker, broker.env
-        self.groups: dict[str, Group] = {}
+    A group has one protocol, that of its members: the first one to join an empty group chooses. (In Kafka a group can
+    go over to the newer one while it works.)
+    steps: group -> what happened in it, to which this coordinator adds a list each time that it begins with a group.
+    """
+
+    def __init__(self, broker: Broker, steps: dict[str, list[list[Step]]] | None = None):
+        self.broker, self.env, self.steps = broker, broker.env, {} if steps is None else steps
+        self.groups: dict[str, AnyGroup] = {}
         self.committed: dict[str, dict[TopicPartition, Committed]] = {}
         self._pending: dict[int, list[tuple[str, TopicPartition, Committed]]] = {}  # by producer id
         self._epoch = -1
         broker.services |= {JoinGroup: self._join, Heartbeat: self._heartbeat, LeaveGroup: self._leave,
-                            CommitOffsets: self._commit, GetCommitted: self._get_committed}
+                            ConsumerHeartbeat: self._consumer_heartbeat, CommitOffsets: self._commit,
+                            GetCommitted: self._get_committed}
         broker.learners.append(self._learn)
         broker.marked.append(self._marked)
 
-    def group(self, name: str) -> Group:
-        """The group of that name. Raises `BrokerUnavailable` if this broker does not coordinate."""
+    def group(self, name: str) -> AnyGroup:
+        """The group of that name; one that nobody has joined so far is a classic one.
+
+        Raises `BrokerUnavailable` if this broker does not coordinate.
+        """
         if not self.active:
             raise BrokerUnavailable(f"{self.broker.name} does not coordinate groups", broker=self.broker.name,
                                     next_step="ask the leader of __consumer_offsets")
         if name not in self.groups:
             self.groups[name] = Group(self.env, name, lambda: self.broker.metadata)
+            self.steps.setdefault(name, []).append(self.groups[name].steps)
         return self.groups[name]
 
     @property
@@ -93,33 +106,63 @@ class Coordinator:
     def _learn(self) -> None:
         """The metadata has changed: begin or end to coordinate, or share out partitions that are new."""
         if not self.active:
-            self.groups, self._epoch = {}, -1
+            self._forget_groups()
+            self._epoch = -1
             return
         replica = self.broker.replicas[OFFSETS_TOPIC, 0]
         if replica.epoch != self._epoch:
             self._epoch = replica.epoch
-            self.groups, self.committed, self._pending = {}, {}, {}
+            self._forget_groups()
+            self.committed, self._pending = {}, {}
             self._load()
         for group in self.groups.values():
             group.look_at_topics()
 
+    def _forget_groups(self) -> None:
+        for group in self.groups.values():
+            group.forget()
+        self.groups = {}
+
     # ------------------------------------------------------------------------------------------------- members
 
     def _join(self, request: JoinGroup) -> Later:
-        return self.group(request.group).join(request)
+        return self._to_join(request.group, Group).join(request)
 
     def _heartbeat(self, request: Heartbeat) -> None:
-        self.group(request.group).heartbeat(request)
+        self._of_member(request, Group).heartbeat(request)
+
+    def _consumer_heartbeat(self, request: ConsumerHeartbeat) -> Target:
+        if request.joins:
+            return self._to_join(request.group, TargetGroup).heartbeat(request)
+        return self._of_member(request, TargetGroup).heartbeat(request)
 
     def _leave(self, request: LeaveGroup) -> None:
         self.group(request.group).leave(request.member)
+
+    def _to_join(self, name: str, kind: type[AnyGroup]) -> Any:
+        """The group, for one who joins. Raises `InvalidUse` if its members speak the other protocol."""
+        group = self.group(name)
+        if isinstance(group, kind):
+            return group
+        if group.members:
+            raise InvalidUse(f"the members of {name} speak the {group.protocol} protocol", why="a group has one",
+                             group=name, next_step=f'give protocol="{group.protocol}", or wait until all have left')
+        self.groups[name] = kind(self.env, name, group.metadata, group.generation, steps=group.steps)
+        return self.groups[name]
+
+    def _of_member(self, request: Heartbeat | ConsumerHeartbeat, kind: type[AnyGroup]) -> Any:
+        """The group, for one who says that it is a member of one of this kind. Raises `UnknownMember`."""
+        group = self.group(request.group)
+        if not isinstance(group, kind):
+            raise group.unknown(request.member)
+        return group
 
     # ------------------------------------------------------------------------------------------------- offsets
 
     def _commit(self, request: CommitOffsets) -> Later:
         group = self.group(request.group)
         if request.member or group.members:
-            group.check(request.member, request.generation)
+            group.check_commit(request.member, request.generation, [one[:2] for one in request.offsets])
             request = request._replace(offsets=group.not_overtaken(request.member, request.number, request.offsets))
             if not request.offsets:
                 return Later.of()
@@ -129,12 +172,14 @@ class Coordinator:
         data = encode_rows(rows, producer_id=request.producer_id, producer_epoch=request.producer_epoch,
                            transactional=request.producer_id >= 0)
         appended = self.broker.replica(OFFSETS_TOPIC, 0).produce(Produce(OFFSETS_TOPIC, 0, data, -1, len(rows)))
-        answer = Later()
+        answer, pending = Later(), request.producer_id >= 0
+        if pending:  # from now on they may come to count, and whoever asks has to wait for that
+            self._apply_all(data)
 
         def safe(done: Later) -> None:
             if done.error is None:
-                for batch in decode_batches(data):
-                    self._apply(batch)
+                if not pending:
+                    self._apply_all(data)
                 answer.resolve()
             else:
                 answer.fail(done.error)
@@ -143,7 +188,12 @@ class Coordinator:
         return answer
 
     def _get_committed(self, request: GetCommitted) -> dict[TopicPartition, Committed]:
+        """Not while a transaction with offsets of this group is open: who began at the old ones would do again what it
+        has done (Kafka: UNSTABLE_OFFSET_COMMIT, KIP-447)."""
         self.group(request.group)
+        if any(group == request.group for offsets in self._pending.values() for group, _, _ in offsets):
+            raise BrokerUnavailable(f"a transaction with offsets of {request.group} is open",
+                                    why="what counts as read is known when it has ended", next_step="ask again")
         return dict(self.committed.get(request.group, {}))
 
     def _load(self) -> None:
@@ -153,6 +203,10 @@ class Coordinator:
             for batch in decode_batches(data):
                 self._apply(batch)
                 offset = batch.last_offset + 1
+
+    def _apply_all(self, data: bytes) -> None:
+        for batch in decode_batches(data):
+            self._apply(batch)
 
     def _apply(self, batch: Batch) -> None:
         """Take note of what a batch of the topic says."""

@@ -17,29 +17,20 @@ In Kafka one of the members computes the shares (the group's leader); here the c
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from evlab.env import Env, Later, Timer
+from evlab.env import Later, Timer
 from evlab.errors import EvlabError, InvalidUse
 from evlab.log.assignors import assign_range, assign_roundrobin, assign_sticky, cooperative_step
-from evlab.log.metadata import Metadata
+from evlab.log.members import AnyGroup, Fenced, LeaveGroup, Step, UnknownMember, shown
 from evlab.log.protocol import TopicPartition
 
 __all__ = ["ASSIGNORS", "Fenced", "Group", "Heartbeat", "JoinGroup", "Joined", "LeaveGroup", "RebalanceInProgress",
            "Step", "UnknownMember"]
 
 ASSIGNORS = ("range", "roundrobin", "cooperative-sticky")
-
-
-class UnknownMember(EvlabError):
-    """The group does not know this member (any more): UNKNOWN_MEMBER_ID. It has to join as a new one."""
-
-
-class Fenced(EvlabError):
-    """This member is of another generation, or another one has taken its place: ILLEGAL_GENERATION,
-    FENCED_INSTANCE_ID. Nothing of this call counts."""
 
 
 class RebalanceInProgress(EvlabError):
@@ -61,6 +52,8 @@ class JoinGroup(NamedTuple):
     """Seconds that the others wait for it to join again."""
     owned: tuple[TopicPartition, ...] = ()
     instance: str | None = None
+    generation: int = -1
+    """The one that the member was in: a new coordinator, which knows none, goes on above it."""
 
     def __str__(self) -> str:
         return f"join {self.group}"
@@ -87,28 +80,6 @@ class Heartbeat(NamedTuple):
         return "alive"
 
 
-class LeaveGroup(NamedTuple):
-    """I stop. Answered with None."""
-
-    group: str
-    member: str
-
-    def __str__(self) -> str:
-        return f"leave {self.group}"
-
-
-class Step(NamedTuple):
-    """One thing that happened in a group, for the rebalance chart."""
-
-    time: float
-    generation: int
-    what: str
-    """joined, rejoined, left, expired, replaced, rebalancing, assigned"""
-    member: str
-    partitions: tuple[TopicPartition, ...] = ()
-    """rejoined: what it still has; replaced: what it takes over; assigned: its share; left, expired: what it had."""
-
-
 @dataclass
 class _Member:
     join: JoinGroup
@@ -120,31 +91,26 @@ class _Member:
     commits: dict[TopicPartition, int] = field(default_factory=dict)
     """The number of its newest commit of each partition."""
 
+    @property
+    def topics(self) -> tuple[str, ...]:
+        return self.join.topics
+
 
 @dataclass
-class Group:
-    """One group, as its coordinator knows it. `metadata` is a function that gives the topics of now."""
+class Group(AnyGroup):
+    """One group of the classic protocol, as its coordinator knows it."""
 
-    env: Env
-    name: str
-    metadata: Callable[[], Metadata]
-    generation: int = 0
-    members: dict[str, _Member] = field(default_factory=dict)
-    steps: list[Step] = field(default_factory=list)
+    protocol = "classic"
     replaced: dict[str, str] = field(default_factory=dict)
     """Members whose place was taken by another life of the same instance -> that instance."""
     rebalancing: bool = False
-    counts: dict[str, int] = field(default_factory=dict)
-    """How many partitions each topic had when they were shared out."""
+    before: int = 0
+    """The newest generation that a member has seen, with the coordinator before this one."""
     _timer: Timer | None = None
 
     @property
     def assignor(self) -> str:
         return next((member.join.assignor for member in self.members.values()), "range")
-
-    def owner(self, partition: TopicPartition) -> str | None:
-        """Who owns a partition in this generation."""
-        return next((name for name, member in self.members.items() if partition in member.partitions), None)
 
     # ------------------------------------------------------------------------------------------------- joining
 
@@ -159,6 +125,7 @@ class Group:
             return back
         known = self.members.get(request.member)
         if known is None:
+            self._may_come(request)
             self._note("joined", request.member)
         member = self.members.setdefault(request.member, _Member(request))
         if not self.rebalancing and known is not None and self._settled(known, request):
@@ -172,8 +139,18 @@ class Group:
         self._maybe_complete()
         return member.answer
 
+    def _may_come(self, request: JoinGroup) -> None:
+        """Who was a member once and is not known has lost what it had, if that was shared out since. While nothing was,
+        this coordinator is new: then it goes on above the generation that they have seen."""
+        if request.generation >= 0 and self.generation > 0:
+            raise self.unknown(request.member)
+        self.before = max(self.before, request.generation)
+
     def _settled(self, member: _Member, request: JoinGroup) -> bool:
-        return member.join == request and member.answer is not None and member.answer.done
+        """Has it asked for the same before, and been answered? The generation may differ: it has heard late, perhaps,
+        that a rebalance was under way which has ended since."""
+        same = member.join == request._replace(generation=member.join.generation)
+        return same and member.answer is not None and member.answer.done
 
     def _comes_back(self, request: JoinGroup) -> Later | None:
         """A static member in a new life takes the place of the old one: same share, no rebalance."""
@@ -213,19 +190,13 @@ class Group:
         self._check_place(name)
         member = self.members.get(name)
         if member is None:
-            raise UnknownMember(f"{self.name} has no member {name}", member=name,
-                                why="its session ended, or it has left", next_step="join again, as a new member")
+            raise self.unknown(name)
         if generation != self.generation:
             raise self._fenced(name, f"it is of generation {generation}, and {self.name} is at {self.generation}")
 
-    def not_overtaken(self, name: str, number: int, offsets: tuple[tuple[str, int, int], ...]) -> tuple:
-        """Those offsets of the commit of that number that no later commit of this member has replaced already."""
-        if not number or name not in self.members:
-            return offsets
-        newest = self.members[name].commits
-        left = tuple(one for one in offsets if newest.get(one[:2], 0) <= number)
-        newest.update({one[:2]: number for one in left})
-        return left
+    def check_commit(self, name: str, generation: int, partitions: Iterable[TopicPartition]) -> None:
+        """Raise what `check` does unless this member may commit these; which they are plays no part."""
+        self.check(name, generation)
 
     def _check_place(self, name: str) -> None:
         """Another consumer with the same instance_id has taken this one's place: it must not take it back."""
@@ -236,16 +207,17 @@ class Group:
         return Fenced(f"{member} no longer speaks for its partitions", why=why, member=member, instance=instance,
                       next_step="join again; what was not committed is processed again, by whoever owns it now")
 
+    def forget(self) -> None:
+        super().forget()
+        if self._timer is not None:
+            self._timer.cancel()
+
     # --------------------------------------------------------------------------------------------- rebalancing
 
     def look_at_topics(self) -> None:
         """If a topic that somebody here reads is new or has more partitions, share out anew."""
         if self.members and not self.rebalancing and self._counts() != self.counts:
             self._begin()
-
-    def _counts(self) -> dict[str, int]:
-        wanted = {topic for member in self.members.values() for topic in member.join.topics}
-        return {topic: len(info.partitions) for topic, info in self.metadata().topics.items() if topic in wanted}
 
     def _begin(self) -> None:
         self.rebalancing = True
@@ -271,7 +243,7 @@ class Group:
         self._timer.cancel()
         if not self.members:
             return
-        self.generation += 1
+        self.generation = max(self.generation, self.before) + 1
         shares = self._shares()
         waiting = []
         for name, member in self.members.items():
@@ -316,15 +288,3 @@ class Group:
         if self.members and not self.rebalancing:
             self._begin()
         self._maybe_complete()
-
-    def _stop(self, member: _Member) -> None:
-        if member.timer is not None:
-            member.timer.cancel()
-
-    def _note(self, what: str, member: str, partitions: tuple[TopicPartition, ...] = ()) -> None:
-        self.steps.append(Step(self.env.now(), self.generation, what, member, partitions))
-
-
-def shown(partitions: tuple[TopicPartition, ...]) -> str:
-    """Partitions in a few words: orders-0 orders-3."""
-    return " ".join(f"{topic}-{number}" for topic, number in partitions) or "nothing"

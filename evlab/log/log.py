@@ -16,8 +16,8 @@ from evlab.log.controller import PORT as CONTROLLER_PORT
 from evlab.log.controller import AddPartitions, Controller, CreateTopic
 from evlab.log.coordinator import OFFSETS_TOPIC, Coordinator
 from evlab.log.fetcher import TRUNCATIONS
-from evlab.log.group import Group, Step
 from evlab.log.lag import LagRow, Points, describe, lag_frame, lag_of, time_lag
+from evlab.log.members import AnyGroup, Step, told
 from evlab.log.metadata import Metadata
 from evlab.log.protocol import BrokerUnavailable, TopicPartition
 from evlab.log.replica import Replica
@@ -56,6 +56,7 @@ class Log:
         self.brokers: dict[str, Broker] = {}
         """Broker name -> the broker in its present life."""
         self._coordinators: dict[str, Coordinator] = {}
+        self._steps: dict[str, list[list[Step]]] = {}
         self._numbers = count(1)
         self._points: dict[TopicPartition, Points] = {}
         if brokers > 1:
@@ -74,7 +75,7 @@ class Log:
             self._boot_controller()
         broker = self.brokers[name] = Broker(self.env, name, self._files(name), self.controller_node,
                                              max_lag=self.max_lag, truncation=self.truncation)
-        self._coordinators[name] = Coordinator(broker)
+        self._coordinators[name] = Coordinator(broker, self._steps)
         TransactionCoordinator(broker, Client(self.env, self.names, name))
         return broker.start()
 
@@ -142,16 +143,20 @@ class Log:
 
     # --------------------------------------------------------------------------------------------------- groups
 
-    def group(self, name: str) -> Group:
-        """A consumer group, as its coordinator knows it."""
+    def group(self, name: str) -> AnyGroup:
+        """A consumer group, as its coordinator knows it. Raises `BrokerUnavailable` while there is none."""
         return self._coordinator().group(name)
 
     def rebalances(self, group: str) -> list[Step]:
-        """What has happened in a group, oldest first."""
-        return list(self.group(group).steps)
+        """What has happened in a group since this Log was made, whoever coordinated it, oldest first."""
+        return told(self._steps.get(group, []))
 
     def _coordinator(self) -> Coordinator:
-        return self._coordinators[self.replica(OFFSETS_TOPIC, 0).me]
+        try:
+            return self._coordinators[self.replica(OFFSETS_TOPIC, 0).me]
+        except UnknownTopic as error:
+            raise BrokerUnavailable("no broker coordinates groups yet", why="none has taken up its part, which takes a "
+                                    "moment in a World", next_step="call world.run(until=1) first") from error
 
     def lag(self, group: str) -> list[LagRow]:
         """How far a group is behind in each partition that it owns or has committed: committed, end, lag, time lag.

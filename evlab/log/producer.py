@@ -25,6 +25,7 @@ from evlab.log.compression import CODECS
 from evlab.log.controller import NewProducerId
 from evlab.log.gathering import Batching, Lane, Lanes, RecordMetadata, Sent, all_of
 from evlab.log.partitioner import Partitioner
+from evlab.log.producers import OutOfOrderSequence
 from evlab.log.protocol import BrokerUnavailable, Produce
 from evlab.log.records import encode_rows
 from evlab.log.transactional import Transactional
@@ -257,6 +258,12 @@ class Producer(Transactional):
         finally:
             lane.busy = False
 
+    def _go_on_as(self, producer_id: int, epoch: int) -> None:
+        """From now on with this id and epoch: in each partition the sequences begin anew."""
+        self.producer_id, self.producer_epoch = producer_id, epoch
+        for lane in self._lanes():
+            lane.sequence = 0
+
     def _get_id(self) -> Generator:
         """A producer id of our own, from any broker that answers."""
         brokers, until = cycle(self.client.brokers), self.env.now() + self.patience
@@ -264,14 +271,14 @@ class Producer(Transactional):
             try:
                 given = yield self.client.ask(next(brokers), NewProducerId())
                 if self.producer_id < 0:
-                    self.producer_id, self.producer_epoch = given, 0
+                    self._go_on_as(given, 0)
             except EvlabError as error:
                 if not goes_away(error) or self.env.now() >= until:
                     raise
                 yield BACKOFF
 
-    def _deliver(self, lane: Lane, batches: list[Batching]) -> Generator:
-        """Send some batches until they are acked or given up."""
+    def _request(self, lane: Lane, batches: list[Batching]) -> Produce:
+        """The batches with the producer's id and their sequences in them; those that have some keep them."""
         (topic, number), count = batches[0].key, 0
         for batch in batches:
             if not batch.data:
@@ -282,7 +289,17 @@ class Producer(Transactional):
                 lane.sequence = (lane.sequence + len(batch.rows)) % 2**31
             count += len(batch.rows)
         data = batches[0].data if len(batches) == 1 else b"".join(batch.data for batch in batches)
-        request = Produce(topic, number, data, self.acks, count)
+        return Produce(topic, number, data, self.acks, count)
+
+    def _deliver(self, lane: Lane, batches: list[Batching]) -> Generator:
+        """Send some batches until they are acked or given up.
+
+        `OutOfOrderSequence` from the present leader says that it has neither these batches nor those before: they were
+        lost in an unclean election. Then they are sent again in a new epoch of this producer, whose sequences begin
+        at 0. (Kafka: TransactionManager, KIP-360. A transaction is given up instead.)
+        """
+        request = self._request(lane, batches)
+        topic, number = request.topic, request.partition
         until = batches[0].born + self.patience
         while True:
             self.sent += 1
@@ -291,7 +308,19 @@ class Producer(Transactional):
                     self._send_blindly(request)
                     first = -1
                 else:
-                    first = yield self.client.ask(self.client.leader(topic, number), request, REQUEST_TIMEOUT)
+                    leader = self.client.leader(topic, number)
+                    first = yield self.client.ask(leader, request, REQUEST_TIMEOUT)
+            except OutOfOrderSequence as error:
+                if self.transactional_id is not None or self.env.now() >= until:
+                    self._fail(batches, error)
+                    return
+                yield self.client.refresh()
+                if self.client.leader(topic, number) == leader:
+                    self._go_on_as(self.producer_id, self.producer_epoch + 1)
+                    for batch in batches:
+                        batch.data = b""
+                    request = self._request(lane, batches)
+                continue
             except EvlabError as error:
                 if not goes_away(error) or self.env.now() >= until:
                     self._fail(batches, error)
@@ -318,9 +347,7 @@ class Producer(Transactional):
                             why="the outcome is unknown: the records may be in the log, or not",
                             next_step="look at the brokers; an idempotent producer may send again")
         if self.idempotent and self.transactional_id is None:  # these sequences are lost: go on as a new producer
-            self.producer_id = -1
-            for lane in self._lanes():
-                lane.sequence = 0
+            self._go_on_as(-1, -1)
         self._failure = self._broken = error
         for batch in batches:
             batch.acked.fail(error)

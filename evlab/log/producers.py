@@ -128,6 +128,11 @@ class ProducerState:
         if header.transactional:
             self.open.setdefault(id, header.base_offset)
 
+    def epoch_of(self, producer_id: int) -> int:
+        """The newest epoch of a producer that is known here; -1 for one that has not written here."""
+        known = self._producers.get(producer_id)
+        return -1 if known is None else known.epoch
+
     @property
     def first_open(self) -> int | None:
         """The first offset of the earliest open transaction: what is read as committed ends there."""

@@ -53,12 +53,12 @@ class _Follower:
 
 
 class Replica:
-    """The copy of `partition` on the broker `me`."""
+    """The copy of `partition` on the broker `me`. mark: what an earlier life of it noted as its high watermark."""
 
-    def __init__(self, env: Env, me: str, partition: Partition):
+    def __init__(self, env: Env, me: str, partition: Partition, mark: int = 0):
         self.env, self.me, self.partition = env, me, partition
         self.info: PartitionInfo | None = None
-        self.high_watermark = partition.start
+        self.high_watermark = max(partition.start, min(mark, partition.end))
         self.watchers: dict[Any, Callable[[], None]] = {}
         """Called when there is more to read than before; the key is for whoever takes the call out again."""
         self.followers: dict[str, _Follower] = {}
@@ -133,19 +133,27 @@ class Replica:
         return self._answer(self._append_new(request.data), request.acks)
 
     def write_marker(self, request: WriteMarker) -> Later:
-        """End a transaction here. One that has ended already is acked again: the coordinator may ask twice."""
+        """End a transaction here. One that has ended already is acked again: the coordinator may ask twice, and what
+        it asked first may come last.
+
+        The marker's epoch is above that of the transaction. It is written where no record has arrived, too: one that is
+        still on its way finds the higher epoch and is refused.
+        """
         self.check_leads()
-        producers = self.partition.producers
-        if request.producer_id not in producers.open:
-            return Later.of(self.end)
+        if request.producer_epoch <= self.partition.producers.epoch_of(request.producer_id):
+            return self.safe()
         now = milliseconds(self.env)
         data = marker(request.commit, producer_id=request.producer_id, producer_epoch=request.producer_epoch,
                       timestamp=now, coordinator_epoch=request.coordinator_epoch)
         return self._answer(self.partition.append(data, self.epoch), acks=-1)
 
+    def safe(self) -> Later:
+        """Done when every replica in sync has all that is here now."""
+        return self._answer(self.end, acks=-1)
+
     def _answer(self, first: int, acks: int) -> Later:
-        self.moved()
-        self.advance()
+        if not self.advance():
+            self.moved()
         if acks != -1 or self.high_watermark >= self.end:
             return Later.of(first)
         answer = Later()
@@ -171,8 +179,9 @@ class Replica:
 
     def read(self, offset: int, max_bytes: int, *, follower: str = "", committed: bool = False) -> Fetched:
         """What a consumer may see, or a follower needs. Raises `OffsetOutOfRange`."""
-        end = None if follower else self.last_stable if committed else self.high_watermark
-        data = self.partition.read(offset, max_bytes, end)
+        end = self.end if follower else self.last_stable if committed else self.high_watermark
+        nothing_new = self.partition.start <= offset == end  # most of the time: no need to look into the files
+        data = b"" if nothing_new else self.partition.read(offset, max_bytes, end)
         aborted = ()
         if committed and data:
             aborted = tuple(self.partition.producers.aborted_in(offset, _end_of(data)))
@@ -191,18 +200,21 @@ class Replica:
         known.asked, known.leader_end = now, self.end
         self.advance()
 
-    def advance(self) -> None:
-        """Move the high watermark to the smallest end among the replicas in sync, and answer who waits for it."""
+    def advance(self) -> bool:
+        """Move the high watermark to the smallest end among the replicas in sync, and answer who waits for it. True if
+        it moved."""
         if not self.leads:
-            return
+            return False
         ends = [self.followers[name].end for name in self._in_sync() if name != self.me and name in self.followers]
         mark = min([self.end, *ends])
-        if mark > self.high_watermark and len(self.info.isr) >= self.partition.config.min_insync_replicas:
+        higher = mark > self.high_watermark and len(self.info.isr) >= self.partition.config.min_insync_replicas
+        if higher:
             self.high_watermark = mark
             self.moved()
         while self._waiting and self._waiting[0][0] <= self.high_watermark:
             _, first, answer = self._waiting.pop(0)
             answer.resolve(first)
+        return higher
 
     def _in_sync(self) -> set[str]:
         """Those who must have a record before it counts: the set in force, and who is about to join it."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from evlab.env import Later
 from evlab.errors import EvlabError, InvalidUse
 from evlab.log.coordinator import OFFSETS_TOPIC, CommitOffsets
+from evlab.log.group import UnknownMember, shown
 from evlab.log.protocol import TopicPartition
 from evlab.log.transactions import TRANSACTIONS_TOPIC, AddToTransaction, EndTransaction, InitProducer
 
@@ -44,14 +45,26 @@ class Transactional:
             return Later.of()
 
         def init() -> Generator:
-            self.producer_id, self.producer_epoch = yield from self._insist(InitProducer(self.transactional_id))
+            self._go_on_as(*(yield from self._insist(InitProducer(self.transactional_id))))
 
         return self.client.run(init())
 
     def send_offsets(self, consumer: Consumer, offsets: dict[TopicPartition, int] | None = None) -> Later:
-        """Let the consumer's offsets (by default, of all that it has polled) count if this transaction is committed."""
+        """Let the consumer's offsets (by default, of all that it has polled) count if this transaction is committed.
+
+        Fails with `Fenced` or `UnknownMember` if the partitions may belong to others by now; then the transaction
+        cannot be committed: `abort`, and go back to what is committed. Do so too if a poll since `begin` has called
+        on_revoked.
+        """
         self._check_open()
         found = consumer.reader.given() if offsets is None else offsets
+        lost = [partition for partition in consumer.lost if offsets is None or partition in offsets]
+        if lost:
+            refused = Later()
+            refused.fail(UnknownMember(f"{consumer.member} no longer owns {shown(lost)}",
+                                       why="it was out of the group for a moment",
+                                       next_step="abort; whoever owns them now processes the records again"))
+            return refused.then(self._note_failure)
         if not found:
             return Later.of()
         request = CommitOffsets(
@@ -76,16 +89,18 @@ class Transactional:
         return self.client.run(self._ending(commit=False))
 
     def _ending(self, commit: bool) -> Generator:
-        try:
-            yield self.flush()
-        except EvlabError as error:
-            self._broken = self._broken or error
+        while True:  # until all that was sent has an outcome: nothing of it may reach the next transaction
+            try:
+                yield self.flush()
+                break
+            except EvlabError as error:
+                self._broken = self._broken or error
         if commit and self._broken is not None:
             raise InvalidUse("this transaction cannot be committed", why=f"a part of it has failed: {self._broken}",
                              next_step="abort it, and do it again") from self._broken
         if self._added:
-            yield from self._insist(
-                EndTransaction(self.transactional_id, self.producer_id, self.producer_epoch, commit))
+            self._go_on_as(*(yield from self._insist(
+                EndTransaction(self.transactional_id, self.producer_id, self.producer_epoch, commit))))
         self._in_transaction = False
 
     def _add(self, partition: TopicPartition) -> Generator:

@@ -6,6 +6,9 @@ topic, `__transaction_state`, how the transaction shall end: from then on it end
 
 A producer has a name that outlives it, its transactional id. Who begins under that name gets a higher epoch, and what
 an older life of it still sends is refused (fencing). A transaction that it left open is aborted.
+
+The end of a transaction raises the epoch as well, and the markers carry the higher one. So a request that comes late,
+or twice, cannot end or open a transaction that it is not a part of (KIP-890).
 (Kafka: TransactionCoordinator, KIP-98. There the topic has 50 partitions.)
 """
 
@@ -17,7 +20,6 @@ from typing import NamedTuple
 import msgspec
 
 from evlab.env import Later
-from evlab.errors import InvalidUse
 from evlab.log.broker import Broker
 from evlab.log.client import Client
 from evlab.log.controller import NewProducerId
@@ -30,6 +32,9 @@ __all__ = ["TRANSACTIONS_TOPIC", "AddToTransaction", "EndTransaction", "InitProd
 TRANSACTIONS_TOPIC = "__transaction_state"
 TIMEOUT = 60.0
 """Seconds after which the coordinator aborts a transaction that is still open (Kafka: transaction.timeout.ms)."""
+LAST_EPOCH = 2**15 - 2
+"""The highest epoch in which a producer may begin a transaction: its marker has the next one, and a batch has 16 bits
+for it. Then the producer gets another id."""
 INSIST = 1e6
 """Markers are written for as long as it takes: the transaction has been decided."""
 
@@ -57,7 +62,7 @@ class AddToTransaction(NamedTuple):
 
 
 class EndTransaction(NamedTuple):
-    """Commit or abort. Answered with None when every partition has its marker."""
+    """Commit or abort. Answered when every partition has its marker, with the (producer id, epoch) to go on with."""
 
     transactional_id: str
     producer_id: int
@@ -75,6 +80,8 @@ class _State(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     status: str = "empty"
     """empty, open, committing, aborting"""
+    ended: str = ""
+    """How the transaction of the epoch before has ended, or is ending: committing, aborting."""
     partitions: tuple[TopicPartition, ...] = ()
     timeout: float = TIMEOUT
 
@@ -117,22 +124,34 @@ class TransactionCoordinator:
         name = request.transactional_id
         state = self.states.get(name)
         if state is None:
-            producer_id = yield self.broker.handle(NewProducerId())
-            if name not in self.states:
-                yield self._save(name, _State(producer_id=producer_id, epoch=0, timeout=request.timeout))
-            return self._identity(name)
-        if state.status in ("committing", "aborting"):
+            state = _State(producer_id=(yield self.broker.handle(NewProducerId())), epoch=-1)
+        while (state := self._newest(name, state)).status != "empty":
+            if state.status == "open":
+                state = self._decided(state, "aborting")
+                yield self._save(name, state)
             yield self._finish(name, state)
-        elif state.status == "open":  # the higher epoch goes into the markers: it fences the old life there, too
-            aborting = msgspec.structs.replace(state, status="aborting", epoch=state.epoch + 1)
-            yield self._save(name, aborting)
-            yield self._finish(name, aborting)
-        state = self.states[name]
-        yield self._save(name, msgspec.structs.replace(state, epoch=state.epoch + 1, timeout=request.timeout))
-        return self._identity(name)
+        mine = yield from self._in_next_epoch(msgspec.structs.replace(
+            state, epoch=state.epoch + 1, ended="", timeout=request.timeout))
+        if self._newest(name, state) is not state:
+            raise BrokerUnavailable(f"{name} is begun by another one at the same time", next_step="ask again")
+        yield self._save(name, mine)
+        return mine.producer_id, mine.epoch
 
-    def _identity(self, name: str) -> tuple[int, int]:
-        return self.states[name].producer_id, self.states[name].epoch
+    def _newest(self, name: str, state: _State) -> _State:
+        """What is known of a transactional id by now, after a wait; `state` if nothing is."""
+        self._check_active()
+        return self.states.get(name, state)
+
+    def _decided(self, state: _State, how: str) -> _State:
+        """The transaction ends, so or so. The higher epoch goes into the markers: it fences this one everywhere."""
+        return msgspec.structs.replace(state, status=how, ended=how, epoch=state.epoch + 1)
+
+    def _in_next_epoch(self, state: _State) -> Generator:
+        """The same; with another producer id, if there are no more epochs for this one."""
+        if state.epoch > LAST_EPOCH:
+            producer_id = yield self.broker.handle(NewProducerId())
+            state = msgspec.structs.replace(state, producer_id=producer_id, epoch=0, ended="")
+        return state
 
     def _add(self, request: AddToTransaction) -> Later:
         state = self._known(request)
@@ -140,31 +159,32 @@ class TransactionCoordinator:
             raise BrokerUnavailable("the transaction before is still ending", next_step="ask again")
         partitions = tuple(sorted({*state.partitions, *request.partitions}))
         if state.status == "open" and partitions == state.partitions:
-            return Later.of()
+            return self._safe()
         following = msgspec.structs.replace(state, status="open", partitions=partitions)
         if state.status == "empty":
             self._watch(request.transactional_id, following)
         return self._save(request.transactional_id, following)
 
     def _end(self, request: EndTransaction) -> Generator:
-        state = self._known(request)
-        wanted = "committing" if request.commit else "aborting"
-        if state.status == "empty":
-            return None  # it ended before, and the answer was lost; or it had nothing to end
-        if state.status not in ("open", wanted):
-            raise InvalidUse(f"this transaction is {state.status} already", why="it was decided, once",
-                             next_step="begin a new one")
-        if state.status == "open":
-            state = msgspec.structs.replace(state, status=wanted)
-            yield self._save(request.transactional_id, state)  # from here on it ends so, whatever happens
-            self.env.point("decided")
-        yield self._finish(request.transactional_id, state)
-        return None
+        self._check_active()
+        name, wanted = request.transactional_id, "committing" if request.commit else "aborting"
+        state = self.states.get(name)
+        asked_again = (state is not None and state.ended == wanted
+                       and (state.producer_id, state.epoch) == (request.producer_id, request.epoch + 1))
+        if not asked_again:
+            state = self._known(request)
+            if state.status == "open":
+                state = self._decided(state, wanted)
+                yield self._save(name, state)  # from here on it ends so, whatever happens
+                self.env.point("decided")
+        if state.status in ("committing", "aborting"):
+            return (yield self._finish(name, state))
+        return state.producer_id, state.epoch
 
     def _finish(self, name: str, state: _State) -> Later:
         """Write the markers, then note that all is done. One process for each, however often it is asked for."""
         if name not in self._ends or self._ends[name].done:
-            self._ends[name] = self.env.spawn(self._finishing(name, state), self.broker.name)
+            self._ends[name] = self.env.spawn(self._finishing(name, state), self.broker.name).then(lambda _: None)
         return self._ends[name]
 
     def _finishing(self, name: str, state: _State) -> Generator:
@@ -173,7 +193,9 @@ class TransactionCoordinator:
             request = WriteMarker(topic, number, state.producer_id, state.epoch, state.status == "committing", epoch)
             yield from self.client.insist(topic, number, request, patience=INSIST)
         if self._epoch == epoch:
-            yield self._save(name, msgspec.structs.replace(state, status="empty", partitions=()))
+            state = yield from self._in_next_epoch(msgspec.structs.replace(state, status="empty", partitions=()))
+            yield self._save(name, state)
+        return state.producer_id, state.epoch
 
     def _watch(self, name: str, state: _State) -> None:
         """Abort it when its time is over. The higher epoch fences its producer."""
@@ -184,7 +206,7 @@ class TransactionCoordinator:
                 self.env.spawn(abort(now), self.broker.name).then(lambda _: None)
 
         def abort(now: _State) -> Generator:
-            aborting = msgspec.structs.replace(now, status="aborting", epoch=now.epoch + 1)
+            aborting = self._decided(now, "aborting")
             yield self._save(name, aborting)
             yield self._finish(name, aborting)
 
@@ -208,6 +230,10 @@ class TransactionCoordinator:
         appended = replica.produce(Produce(TRANSACTIONS_TOPIC, 0, encode_rows([row]), -1, 1))
         self.states[name] = state
         return appended
+
+    def _safe(self) -> Later:
+        """Done when what was appended before is safe: the one who asks again must not be answered sooner."""
+        return self.broker.replica(TRANSACTIONS_TOPIC, 0).safe()
 
     def _known(self, request: AddToTransaction | EndTransaction) -> _State:
         self._check_active()

@@ -54,8 +54,8 @@ def holds(steps: Iterable[Any], until: float, lane: Callable[[str], str] = str) 
 
     steps: of `log.rebalances(group)`. until: where time ends. lane: a member's id -> the name to tell it by; what one
     name has without a break is one `Hold`.
-    A partition is held from the share that gave it until its member joins again without it, until another one gets it,
-    or until its member is out of the group.
+    A partition is held from the share that gave it until its member joins again without it or says that it has given it
+    back, until another one gets it, or until its member is out of the group.
     """
     found: list[Hold] = []
     since: dict[TopicPartition, tuple[str, float]] = {}
@@ -73,9 +73,8 @@ def holds(steps: Iterable[Any], until: float, lane: Callable[[str], str] = str) 
         if step.time > until:
             break
         name = lane(step.member) if step.member else ""
-        if step.what in ("rejoined", "left", "expired"):
-            keeps = step.partitions if step.what == "rejoined" else ()
-            for partition in [one for one in since if since[one][0] == name and one not in keeps]:
+        if step.what in ("rejoined", "left", "expired", "revoked"):
+            for partition in [one for one in since if since[one][0] == name and not _keeps(step, one)]:
                 give(partition, None, step.time)
         if step.what in ("assigned", "replaced"):
             for partition in step.partitions:
@@ -83,6 +82,13 @@ def holds(steps: Iterable[Any], until: float, lane: Callable[[str], str] = str) 
     for partition in list(since):
         give(partition, None, until)
     return sorted(_joined(found), key=lambda hold: (hold.begin, hold.partition, hold.member))
+
+
+def _keeps(step: Any, partition: TopicPartition) -> bool:
+    """Has the member of this step the partition still, after it?"""
+    if step.what == "revoked":
+        return partition not in step.partitions
+    return step.what == "rejoined" and partition in step.partitions
 
 
 def _joined(found: list[Hold]) -> list[Hold]:

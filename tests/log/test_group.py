@@ -16,6 +16,16 @@ from evlab.log.group import Fenced, UnknownMember
 from evlab.sim import Fault, Plan, World
 
 SESSION = 6.0
+WAYS = ({"assignor": "range"}, {"assignor": "roundrobin"}, {"assignor": "cooperative-sticky"}, {"protocol": "consumer"})
+"""How a group may share: the classic protocol with each of its assignors, and the one without a barrier."""
+
+
+def each_way(*ways):
+    return pytest.mark.parametrize("way", ways or WAYS, ids=lambda way: next(iter(way.values())))
+
+
+def each_protocol(test):
+    return pytest.mark.parametrize("protocol", ["classic", "consumer"])(test)
 
 
 class Cluster:
@@ -29,7 +39,7 @@ class Cluster:
         self.shop = Producer(self.log.client("shop"))
         self.members, self.processed, self.told, self.commits, self.failed = {}, {}, {}, {}, []
 
-    def join(self, node, *, work=0.01, topics="orders", **more):
+    def join(self, node, *, work=0.01, most=500, topics="orders", **more):
         self.processed[node], self.told[node], self.commits[node] = [], [], []
 
         def boot():
@@ -40,7 +50,7 @@ class Cluster:
                 on_revoked=lambda partitions: self.told[node].append(("revoked", self.world.now(), partitions)))
             while True:
                 try:
-                    records = consumer.poll()
+                    records = consumer.poll(most)
                 except Fenced:
                     self.failed.append(node)
                     return
@@ -86,12 +96,12 @@ class Cluster:
 # ------------------------------------------------------------------------------------------------------ owners
 
 
-@pytest.mark.parametrize("assignor", ["range", "roundrobin", "cooperative-sticky"])
-def test_members_come_and_go_and_each_partition_has_one_owner(assignor):
+@each_way()
+def test_members_come_and_go_and_each_partition_has_one_owner(way):
     """GROUP-1: in every generation, and in the end all partitions are owned."""
     cluster = Cluster(partitions=6)
     for node in ("anna", "bert", "carl"):
-        cluster.join(node, assignor=assignor).later(4)
+        cluster.join(node, **way).later(4)
         cluster.send()
     cluster.later(3)
     assert sorted(sum((cluster.owned(node) for node in cluster.members), [])) == list(range(6))
@@ -104,18 +114,20 @@ def test_members_come_and_go_and_each_partition_has_one_owner(assignor):
     assert [step.what for step in cluster.steps("left")] == ["left"] and len(cluster.steps("expired")) == 1
 
 
-def test_more_members_than_partitions_leave_some_idle():
+@each_protocol
+def test_more_members_than_partitions_leave_some_idle(protocol):
     cluster = Cluster(partitions=2)
     for node in ("anna", "bert", "carl"):
-        cluster.join(node)
+        cluster.join(node, protocol=protocol)
     cluster.later(6)
     assert sorted(len(cluster.owned(node)) for node in cluster.members) == [0, 1, 1]
 
 
-def test_members_may_read_other_topics():
+@each_protocol
+def test_members_may_read_other_topics(protocol):
     cluster = Cluster(partitions=2)
     cluster.log.create_topic("payments", 2)
-    cluster.join("anna").join("bert", topics=["orders", "payments"]).later(6)
+    cluster.join("anna", protocol=protocol).join("bert", topics=["orders", "payments"], protocol=protocol).later(6)
     assert cluster.owned("anna") and all(topic == "orders" for topic, _ in cluster.members["anna"].assignment)
     assert {("payments", 0), ("payments", 1)} <= set(cluster.members["bert"].assignment)
 
@@ -129,11 +141,11 @@ def test_who_asks_for_another_assignor_is_told():
         other.poll()
 
 
-@pytest.mark.parametrize("assignor", ["range", "cooperative-sticky"])
-def test_a_member_that_sleeps_longer_than_its_session_is_fenced(assignor):
+@each_way(WAYS[0], *WAYS[2:])
+def test_a_member_that_sleeps_longer_than_its_session_is_fenced(way):
     """GROUP-1: it wakes with records in its hands; its commit is refused, and the new owner has read them again."""
     cluster = Cluster(partitions=2)
-    cluster.join("anna", work=1.0, assignor=assignor).join("bert", assignor=assignor).later(5)
+    cluster.join("anna", work=1.0, **way).join("bert", **way).later(5)
     mine = cluster.owned("anna")
     cluster.send(6)
     cluster.later(1.5)
@@ -150,10 +162,11 @@ def test_a_member_that_sleeps_longer_than_its_session_is_fenced(assignor):
     assert kinds[0] == "assigned" and "revoked" in kinds, "it is told that it has lost them"
 
 
+@each_protocol
 @pytest.mark.parametrize("cut", [("anna", "broker-0"), ("broker-0", "anna")])
-def test_a_one_way_partition_ends_a_session_in_one_direction_only(cut):
+def test_a_one_way_partition_ends_a_session_in_one_direction_only(cut, protocol):
     """GROUP-1: if its heartbeats arrive, it stays the owner, though it hears nothing; if they do not, it is out."""
-    cluster = Cluster(partitions=2).join("anna").join("bert").later(5)
+    cluster = Cluster(partitions=2).join("anna", protocol=protocol).join("bert", protocol=protocol).later(5)
     assert len(cluster.owned("anna")) == 1
     cluster.send(4)
     cluster.later(1)
@@ -181,12 +194,13 @@ def test_a_commit_of_an_old_generation_is_refused():
         group.check("nobody", generation)
 
 
-def test_a_commit_that_comes_twice_and_late_does_not_undo_the_next():
+@each_protocol
+def test_a_commit_that_comes_twice_and_late_does_not_undo_the_next(protocol):
     """GROUP-1: the first commit comes again 2 s later, after the second one."""
     world = World(1, Plan([]))
     log = Log(env=world)
     log.create_topic("orders")
-    consumer = Consumer(log.client("anna"), "email", "orders")
+    consumer = Consumer(log.client("anna"), "email", "orders", protocol=protocol)
     producer = Producer(log)
     for _ in range(4):
         producer.send("orders", b"v")
@@ -210,9 +224,10 @@ def iter_commits(consumer):
 # --------------------------------------------------------------------------------------------------- rebalances
 
 
-def test_cooperative_members_never_stop_on_what_they_keep():
-    cluster = Cluster(partitions=4).join("anna", assignor="cooperative-sticky").later(3)
-    cluster.join("bert", assignor="cooperative-sticky")
+@each_way(*WAYS[2:])
+def test_members_never_stop_on_what_they_keep(way):
+    cluster = Cluster(partitions=4).join("anna", **way).later(3)
+    cluster.join("bert", **way)
     for _ in range(20):
         cluster.send(4)
         cluster.later(0.5)
@@ -231,16 +246,18 @@ def test_eager_members_give_up_all_when_another_joins():
         ("assigned", 4), ("revoked", 4), ("assigned", 2)]
 
 
-def test_a_new_topic_that_nobody_here_reads_is_no_reason_to_share_out_anew():
-    cluster = Cluster().join("anna").later(3)
+@each_protocol
+def test_a_new_topic_that_nobody_here_reads_is_no_reason_to_share_out_anew(protocol):
+    cluster = Cluster().join("anna", protocol=protocol).later(3)
     before = len(cluster.log.rebalances("email"))
     cluster.log.create_topic("payments", 3)
     cluster.later(5)
     assert len(cluster.log.rebalances("email")) == before
 
 
-def test_partitions_that_are_added_get_owners():
-    cluster = Cluster(partitions=1).join("anna").join("bert").later(5)
+@each_protocol
+def test_partitions_that_are_added_get_owners(protocol):
+    cluster = Cluster(partitions=1).join("anna", protocol=protocol).join("bert", protocol=protocol).later(5)
     cluster.log.add_partitions("orders", 4)
     cluster.later(5)
     assert len(cluster.owned("anna")) == len(cluster.owned("bert")) == 2
@@ -249,8 +266,9 @@ def test_partitions_that_are_added_get_owners():
     assert cluster.lag() == 0
 
 
-def test_a_topic_that_comes_later_is_shared_out_then():
-    cluster = Cluster(partitions=1).join("anna", topics=["orders", "payments"]).later(3)
+@each_protocol
+def test_a_topic_that_comes_later_is_shared_out_then(protocol):
+    cluster = Cluster(partitions=1).join("anna", topics=["orders", "payments"], protocol=protocol).later(3)
     assert cluster.failed == ["payments"], "it is told once"
     cluster.log.create_topic("payments", 2)
     cluster.later(4)
@@ -310,13 +328,15 @@ def test_two_with_one_instance_do_not_chase_each_other():
 # -------------------------------------------------------------------------------------------------- coordinator
 
 
-def test_a_group_outlives_its_coordinator():
+@each_protocol
+def test_a_group_outlives_its_coordinator(protocol):
     """GROUP-3: the next one has read what was committed; members join again, and nothing is lost."""
-    cluster = Cluster(partitions=4, brokers=3, min_insync_replicas=2).join("anna").join("bert").later(6)
+    cluster = Cluster(partitions=4, brokers=3, min_insync_replicas=2)
+    cluster.join("anna", protocol=protocol).join("bert", protocol=protocol).later(6)
     cluster.send()
     cluster.later(2)
     before = {row[:3] for row in cluster.log.lag("email")}
-    victim = cluster.log.replica(OFFSETS_TOPIC, 0).me
+    victim, told = cluster.log.replica(OFFSETS_TOPIC, 0).me, cluster.log.rebalances("email")
     cluster.world.crash(victim)
     cluster.later(8)
     assert cluster.log.replica(OFFSETS_TOPIC, 0).me != victim
@@ -324,6 +344,7 @@ def test_a_group_outlives_its_coordinator():
     cluster.later(3 * SESSION)
     assert sorted(cluster.owned("anna") + cluster.owned("bert")) == [0, 1, 2, 3]
     assert cluster.lag() == 0 and {row[:2] for row in cluster.log.lag("email")} == {row[:2] for row in before}
+    assert cluster.log.rebalances("email")[:len(told)] == told and len(cluster.steps("joined")) == 4, "all is told"
     first = [one[1:] for done in cluster.processed.values() for one in done if one[2] < 3]
     assert len(first) == len(set(first)) == 12, "what was committed before the coordinator died does not come again"
 
@@ -333,7 +354,7 @@ def test_a_group_outlives_its_coordinator():
 RECORDS = 3
 
 
-def worker_runs(faults):
+def worker_runs(faults, protocol="classic"):
     """One broker and one worker, which crash where the plan says. Returns the world, the log, what was processed."""
     world = World(1, Plan(faults))
     log = Log(env=world)
@@ -345,7 +366,7 @@ def worker_runs(faults):
 
     def worker():
         consumer = Consumer(log.client("worker"), "email", "orders", session_timeout=2.0, heartbeat_interval=1.5,
-                            fetch_max_wait=5.0)
+                            fetch_max_wait=5.0, protocol=protocol)
         while True:
             records = consumer.poll(2)
             if records:
@@ -392,10 +413,11 @@ def places(world):
     return [(site, number) for site, passes in world.points.items() for number in range(1, passes + 1)]
 
 
-def test_what_is_committed_was_processed_wherever_worker_and_broker_crash():
+@each_protocol
+def test_what_is_committed_was_processed_wherever_worker_and_broker_crash(protocol):
     """GROUP-2: a crash, or a kill, at every point of poll, work and commit, on both sides, once; and in
     all pairs of which the worker suffers one."""
-    world, log, processed = worker_runs([])
+    world, log, processed = worker_runs([], protocol)
     assert faults_of(log, processed) == "" and [offset for _, offset in processed] == list(range(RECORDS))
     sites = {site for site in world.points}
     assert sites >= {"worker@polled", "worker@working", "worker@worked", "worker@committed", "broker-0@received",
@@ -403,12 +425,13 @@ def test_what_is_committed_was_processed_wherever_worker_and_broker_crash():
     runs = replays = 0
     for first in places(world):
         for kind in ("crash", "kill"):
-            once, log, processed = worker_runs([Fault(kind, *first, 0.5)])
+            once, log, processed = worker_runs([Fault(kind, *first, 0.5)], protocol)
             assert faults_of(log, processed) == "" and once.struck_by, first
             runs, replays = runs + 1, replays + (len(processed) > RECORDS)
         for second in places(once) if first[0].startswith("worker") else ():
             if second[0] != first[0] or second[1] > first[1]:
-                _, log, processed = worker_runs([Fault("crash", *first, 0.5), Fault("kill", *second, 0.5)])
+                twice = [Fault("crash", *first, 0.5), Fault("kill", *second, 0.5)]
+                _, log, processed = worker_runs(twice, protocol)
                 assert faults_of(log, processed) == "", (first, second)
                 runs, replays = runs + 1, replays + (len(processed) > RECORDS)
     print(f"{runs} runs, in {replays} of them a record was processed twice")

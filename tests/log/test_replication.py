@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 from kip101 import an_acked_record_is_lost, records_of, two_copies_differ
+from till_world import committed_in
 
 from evlab.errors import EvlabError, InvalidUse
 from evlab.log import Log, Producer
+from evlab.log.marks import MARKS_FILE, load_marks, save_marks
 from evlab.log.producers import OutOfOrderSequence
 from evlab.log.protocol import BrokerUnavailable, NotEnoughReplicas, NotLeader
 from evlab.sim import World
@@ -301,15 +303,140 @@ def test_who_is_not_in_sync_does_not_lead():
 def test_an_unclean_election_loses_what_was_acked():
     world, log, shop = only_the_one_behind_is_left(unclean=True)
     assert info(log).leader == "broker-1" and "broker-0" not in info(log).isr
-    third = shop.send("orders", b"third")
+    third, fourth = shop.send("orders", b"third"), shop.send("orders", b"fourth")
     later(world, 4)
-    assert isinstance(third.error, OutOfOrderSequence), "the new leader lacks what the producer sent before this"
-    fourth = shop.send("orders", b"fourth")
-    later(world, 4)
-    assert fourth.value.offset == 1
+    assert (third.value.offset, fourth.value.offset) == (1, 2)
     world.restart("broker-0")
     later(world, 8)
-    assert records_of(log) == dict.fromkeys(log.names, [b"first", b"fourth"])
+    assert records_of(log) == dict.fromkeys(log.names, [b"first", b"third", b"fourth"])
+
+
+def test_after_an_unclean_election_an_idempotent_producer_goes_on_in_a_new_epoch():
+    """The new leader lacks what came before: it refuses the next sequence once, and takes it from 0 on."""
+    world, log, shop = only_the_one_behind_is_left(unclean=True)
+    id_before, epoch_before = shop.producer_id, shop.producer_epoch
+    third = shop.send("orders", b"third", partition=0)
+    later(world, 4)
+    assert third.value.offset == 1 and (shop.producer_id, shop.producer_epoch) == (id_before, epoch_before + 1)
+    state = log.replica("orders", 0).partition.producers
+    assert state.epoch_of(id_before) == epoch_before + 1
+    shop.send("orders", b"fourth")
+    later(world, 1)
+    assert shop.producer_epoch == epoch_before + 1, "and it stays in that one"
+
+
+def test_a_transaction_does_not_go_on_after_an_unclean_election():
+    """A part of it may be lost, so it is given up as a whole."""
+    world, log = cluster(max_lag=1.0, unclean=True)
+    till = Producer(log.client("till"), transactional_id="till-1")
+    ended = []
+
+    def pay():
+        yield till.begin()
+        till.send("orders", b"first")
+        yield till.flush()
+        yield 4.0
+        till.send("orders", b"second")
+        yield till.flush()
+        yield 12.0
+        till.send("orders", b"third")
+        try:
+            yield till.commit()
+        except InvalidUse as error:
+            ended.append(error.__cause__)
+        yield till.abort()
+        yield till.begin()
+        till.send("orders", b"fourth")
+        yield till.commit()
+
+    world.spawn(pay(), "till")
+    later(world, 1)
+    cut_off_the_followers(world)
+    later(world, 6)
+    world.crash("broker-0")
+    world.network.heal()
+    later(world, 9)
+    assert info(log).leader == "broker-1"
+    world.restart("broker-0")
+    later(world, 25)
+    assert isinstance(ended[0], OutOfOrderSequence)
+    replica = log.replica("orders", 0)
+    assert replica.last_stable == replica.end and not replica.partition.producers.open
+    assert list(committed_in(replica.partition).values()) == [b"fourth"]
+
+
+# ----------------------------------------------------------------------------------------- what is noted of the mark
+
+
+def test_a_broker_that_starts_again_knows_how_far_its_copies_are_safe():
+    world, log = cluster()
+    shop = Producer(log.client("shop"))
+    for value in (b"one", b"two"):
+        shop.send("orders", value)
+        later(world, 2)
+    marks = {name: log.replica("orders", 0, name).high_watermark for name in log.names}
+    assert set(marks.values()) == {2}
+    cut_off_the_followers(world)  # nobody tells the next life
+    world.crash("broker-0")
+    later(world, 0.5)
+    world.restart("broker-0")
+    assert load_marks(log.env.files("broker-0"))["orders", 0] == 2
+    later(world, 0.1)
+    assert log.replica("orders", 0, "broker-0").high_watermark == 2
+
+
+def test_the_noted_mark_is_never_beyond_the_end():
+    """After a cut, or when the disk has lost what was not synced."""
+    world, log = cluster(flush="never")
+    shop = Producer(log.client("shop"))
+    for value in (b"one", b"two"):
+        shop.send("orders", value)
+        later(world, 2)
+    for name in ("controller", "broker-1", "broker-2"):
+        world.network.cut("broker-0", name)
+    world.crash("broker-0")
+    world.disk("broker-0")._blobs["orders-0/00000000000000000000.log"].data.clear()
+    world.restart("broker-0")
+    log.brokers["broker-0"]._learn(log.metadata)
+    replica = log.replica("orders", 0, "broker-0")
+    assert replica.high_watermark <= replica.end == 0
+
+
+@pytest.mark.parametrize("text", ["", "0\n2\norders 0 2\n", "1\n1\norders 0 2\n", "0\n1\norders 0 x\n", "0\n1\n\xff",
+                                  "0\n1\norders 0 2 9\n"])
+def test_a_damaged_note_is_no_note(text):
+    files = World(1).files("broker-0")
+    save_marks(files, {("orders", 0): 2})
+    assert load_marks(files) == {("orders", 0): 2}
+    file = files.open(MARKS_FILE)
+    file.truncate(0)
+    file.append(text.encode("latin-1"))
+    assert load_marks(files) == {}
+
+
+# ---------------------------------------------------------------------------------------------------- who leads first
+
+
+def test_leaders_are_spread_though_the_brokers_register_one_after_another():
+    world = World(7)
+    log = Log(env=world, brokers=3)
+    log.create_topic("orders", 6, replication=2)  # before any of them is up
+    world.run(until=1)
+    assert [one.leader for one in log.metadata.topics["orders"].partitions] == ["broker-0", "broker-1", "broker-2"] * 2
+
+
+def test_a_partition_does_not_wait_long_for_a_first_replica_that_is_down():
+    world = World(7)
+    log = Log(env=world, brokers=3)
+    world.crash("broker-1")
+    log.create_topic("orders", 3, replication=2)
+    world.run(until=1)
+    assert [one.leader for one in log.metadata.topics["orders"].partitions] == ["broker-0", None, "broker-2"]
+    world.run(until=4)
+    assert [one.leader for one in log.metadata.topics["orders"].partitions] == ["broker-0", "broker-2", "broker-2"]
+    log.create_topic("payments", 2)
+    world.run(until=5)
+    assert log.metadata.topics["payments"].partitions[1].leader is None, "its only copy is on broker-1"
 
 
 def test_a_leader_that_the_controller_has_given_up_acks_nothing_more():

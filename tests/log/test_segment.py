@@ -207,7 +207,7 @@ def test_who_reads_in_order_looks_for_nothing(monkeypatch):
     offset = 0
     while data := segment.read(offset, 1):
         offset = read_header(data).next_offset
-    assert offset == 200 and len(reads) <= 402, "a batch of more than 61 bytes is read twice: its header, then all of it"
+    assert offset == 200 and len(reads) <= 402, "a batch is read twice: its header, then all of it"
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=30), st.integers(0, 2**32))

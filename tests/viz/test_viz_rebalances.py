@@ -27,6 +27,11 @@ COOPERATIVE = [
     Step(15, 3, "assigned", "a-1", (P0,)), Step(15, 3, "assigned", "b-2", (P1,))]
 
 
+TARGET = [
+    Step(0, 0, "joined", "a-1"), Step(0, 1, "assigned", "a-1", (P0, P1)), Step(10, 1, "joined", "b-2"),
+    Step(14, 2, "revoked", "a-1", (P1,)), Step(15, 2, "assigned", "b-2", (P1,))]
+
+
 def texts_of(figure):
     return [element.text for element in ElementTree.fromstring(figure.svg).iter(f"{NAMESPACE}text")]
 
@@ -44,6 +49,13 @@ def test_an_eager_rebalance_stops_what_stays_too():
 def test_a_cooperative_one_stops_only_what_moves():
     assert holds(COOPERATIVE, 20) == [Hold("a-1", P0, 0, 20), Hold("a-1", P1, 0, 14), Hold("b-2", P1, 15, 20)]
     assert gaps(COOPERATIVE, 20) == [(P1, 14, 15)]
+
+
+def test_without_a_barrier_only_what_moves_stops_and_nothing_is_being_shared_out(drawings):
+    assert holds(TARGET, 20) == [Hold("a-1", P0, 0, 20), Hold("a-1", P1, 0, 14), Hold("b-2", P1, 15, 20)]
+    assert gaps(TARGET, 20) == [(P1, 14, 15)]
+    assert "being shared out" not in texts_of(rebalance_chart(TARGET, title="One moved", until=20))
+    assert clean(drawings[-1])
 
 
 def test_a_share_without_it_does_not_take_it_away_before_its_owner_gave_it_back():
@@ -120,14 +132,15 @@ def test_a_part_of_the_time_can_be_drawn():
     assert "partitions without an owner for 2.0 s" in figure.alt
 
 
-def test_it_draws_what_a_real_group_did(drawings):
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_it_draws_what_a_real_group_did(protocol, drawings):
     world = World(seed=4)
     log = Log(env=world)
     log.create_topic("orders", 3)
 
     def member(node, start):
         yield start
-        consumer = Consumer(log.client(node), "email", "orders")
+        consumer = Consumer(log.client(node), "email", "orders", protocol=protocol)
         while True:
             consumer.poll()
             yield consumer.arrived
@@ -148,10 +161,11 @@ def test_any_steps_can_be_drawn_and_words_keep_apart(seed, drawings):
     chance, time, steps = random.Random(seed), 0.0, []
     for _ in range(chance.randint(1, 60)):
         time += chance.choice([0, 0, 0.1, 3])
-        what = chance.choice(["joined", "rejoined", "left", "expired", "replaced", "rebalancing", "assigned"])
+        what = chance.choice(["joined", "rejoined", "left", "expired", "replaced", "rebalancing", "assigned",
+                              "revoked"])
         some = tuple(("orders", number) for number in range(12) if chance.random() < 0.2)
         steps.append(Step(time, len(steps), what, "" if what == "rebalancing" else f"email-{chance.randint(1, 9)}",
-                          some if what in ("rejoined", "replaced", "assigned") else ()))
+                          some if what in ("rejoined", "replaced", "assigned", "revoked") else ()))
     steps.append(Step(time, 0, "joined", "email-1"))
     owners = holds(steps, time + 1)
     for one in owners:
