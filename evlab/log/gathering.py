@@ -62,25 +62,29 @@ class Sent(Later):
 class Batching:
     """Records for one partition that travel together."""
 
-    __slots__ = ("acked", "born", "data", "key", "rows", "size")
+    __slots__ = ("acked", "awaited", "born", "data", "key", "rows", "size")
 
     def __init__(self, key: TopicPartition, born: float):
         self.key, self.born = key, born
         self.rows: list[tuple] = []
         self.size = 0
         self.acked, self.data = Later(), b""
+        self.awaited = False  # by a flush, which will tell if it fails
 
 
 class Lane:
-    """The way to one partition: one batch that fills, those that wait, and whether one is under way."""
+    """The way to one partition: one batch that fills, those that wait, and whether one is under way.
 
-    __slots__ = ("busy", "filling", "key", "sequence", "timer", "waiting")
+    due: the batch that fills has had its time to fill.
+    """
+
+    __slots__ = ("busy", "due", "filling", "key", "sequence", "timer", "waiting")
 
     def __init__(self, key: TopicPartition):
         self.key = key
         self.filling: Batching | None = None
         self.waiting: deque[Batching] = deque()
-        self.busy, self.sequence = False, 0
+        self.busy, self.due, self.sequence = False, False, 0
         self.timer: Timer | None = None
 
 

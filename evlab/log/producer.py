@@ -12,22 +12,18 @@ producer sends the same batch again, and the next one waits, so the order stays.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
-from itertools import cycle
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from evlab.env import Later, check_delay
-from evlab.errors import EvlabError, InvalidUse, Timeout
+from evlab.errors import EvlabError, InvalidUse
 from evlab.event import Event
 from evlab.log.arguments import bytes_of_key, headers_of, of_event
-from evlab.log.client import BACKOFF, REQUEST_TIMEOUT, goes_away, unknown
+from evlab.log.client import BACKOFF, unknown
 from evlab.log.compression import CODECS
-from evlab.log.controller import NewProducerId
 from evlab.log.gathering import Batching, Lane, Lanes, RecordMetadata, Sent, all_of
 from evlab.log.partitioner import Partitioner
-from evlab.log.producers import OutOfOrderSequence
-from evlab.log.protocol import BrokerUnavailable, Produce
-from evlab.log.records import encode_rows
+from evlab.log.shipping import Shipping
 from evlab.log.transactional import Transactional
 
 if TYPE_CHECKING:
@@ -46,7 +42,7 @@ PATIENCE = 120.0
 """Seconds after which a batch that nobody acked has failed (Kafka: delivery.timeout.ms)."""
 
 
-class Producer(Transactional):
+class Producer(Shipping, Transactional):
     """Sends records to the topics of `log` (a `Log`, or `log.client("order-service")` for one that stands elsewhere).
 
     partitioner: a function of (key, number of partitions); murmur2 of the key by default, as Kafka's Java client.
@@ -98,7 +94,8 @@ class Producer(Transactional):
     def send(self, topic: str, value: bytes | Event | None, *, key: bytes | str | None = None,
              headers: Iterable[tuple[str, bytes | None]] = (), timestamp: int | None = None,
              partition: int | None = None) -> Sent | Later:
-        """Hand over one record. The Later is done when the record is acked; its value says where it is.
+        """Hand over one record. The Later is done when the record is acked; its value says where it is. It
+        travels once the program waits for something, or at `flush`: a script that does neither has sent nothing.
 
         value: bytes, None (a tombstone), or an `Event`, which brings its own key and time. timestamp: ms since 1970.
         Fails with `BatchTooLarge`, `UnknownTopic`, or `Timeout` if nobody answered: then the outcome is unknown.
@@ -158,9 +155,15 @@ class Producer(Transactional):
         if now - self._asked_at > METADATA_AGE:
             self._asked_at = now
             self.client.refresh().then(self._learned)
-        lane.filling = Batching(lane.key, now)
-        lane.timer = self.env.after(self.linger, lambda: self._flush_lane(lane))
+        lane.filling, lane.due = Batching(lane.key, now), False
+        lane.timer = self.env.after(self.linger, lambda: self._linger_is_over(lane))
         return lane.filling
+
+    def _linger_is_over(self, lane: Lane) -> None:
+        """Send the batch. While another one is under way it would have to wait anyway, so then it goes on filling."""
+        lane.due = True
+        if not lane.busy:
+            self._flush_lane(lane)
 
     def _close_batch(self, lane: Lane) -> None:
         lane.waiting.append(lane.filling)
@@ -176,11 +179,13 @@ class Producer(Transactional):
 
     def flush(self) -> Later:
         """Send what has been gathered. Done when every record sent so far is acked; fails if one was not, with what its
-        own Later says, since the last flush."""
+        own Later says. A failure is told by one flush: the first after it, or the one that waits for it."""
         for lane in self._lanes():
             self._flush_lane(lane)
-        open_ones = [batch.acked for lane in self._lanes() for batch in lane.waiting if not batch.acked.done]
-        open_ones += [later for _, _, _, later in self._homeless]
+        open_batches = [batch for lane in self._lanes() for batch in lane.waiting if not batch.acked.done]
+        for batch in open_batches:
+            batch.awaited = True
+        open_ones = [batch.acked for batch in open_batches] + [later for _, _, _, later in self._homeless]
         if self._failure is not None:
             failed = Later()
             failed.fail(self._failure)
@@ -231,126 +236,6 @@ class Producer(Transactional):
                 later.fail(error)
             else:
                 sent.then(lambda done, later=later: later._settle(done._value, done._error))
-
-    # ------------------------------------------------------------------------------------------------- shipping
-
-    def _ship(self, lane: Lane) -> None:
-        """Send the batches that wait, unless some are under way."""
-        if lane.busy or not lane.waiting:
-            return
-        lane.busy = True
-        self.client.run(self._shipping(lane))
-
-    def _shipping(self, lane: Lane) -> Generator:
-        try:
-            if self.transactional_id is not None:
-                yield from self._add(lane.waiting[0].key)
-            while lane.waiting:
-                if self.idempotent and self.producer_id < 0 and self.transactional_id is None:
-                    yield from self._get_id()
-                batches = [lane.waiting[at] for at in range(min(self.request_batches, len(lane.waiting)))]
-                yield from self._deliver(lane, batches)
-                for batch in batches:
-                    lane.waiting.remove(batch)
-        except Exception as error:
-            self._fail(list(lane.waiting), error)
-            lane.waiting.clear()
-        finally:
-            lane.busy = False
-
-    def _go_on_as(self, producer_id: int, epoch: int) -> None:
-        """From now on with this id and epoch: in each partition the sequences begin anew."""
-        self.producer_id, self.producer_epoch = producer_id, epoch
-        for lane in self._lanes():
-            lane.sequence = 0
-
-    def _get_id(self) -> Generator:
-        """A producer id of our own, from any broker that answers."""
-        brokers, until = cycle(self.client.brokers), self.env.now() + self.patience
-        while self.producer_id < 0:
-            try:
-                given = yield self.client.ask(next(brokers), NewProducerId())
-                if self.producer_id < 0:
-                    self._go_on_as(given, 0)
-            except EvlabError as error:
-                if not goes_away(error) or self.env.now() >= until:
-                    raise
-                yield BACKOFF
-
-    def _request(self, lane: Lane, batches: list[Batching]) -> Produce:
-        """The batches with the producer's id and their sequences in them; those that have some keep them."""
-        (topic, number), count = batches[0].key, 0
-        for batch in batches:
-            if not batch.data:
-                batch.data = encode_rows(
-                    batch.rows, producer_id=self.producer_id, producer_epoch=self.producer_epoch,
-                    base_sequence=lane.sequence if self.idempotent else -1, codec=self.codec,
-                    transactional=self.transactional_id is not None)
-                lane.sequence = (lane.sequence + len(batch.rows)) % 2**31
-            count += len(batch.rows)
-        data = batches[0].data if len(batches) == 1 else b"".join(batch.data for batch in batches)
-        return Produce(topic, number, data, self.acks, count)
-
-    def _deliver(self, lane: Lane, batches: list[Batching]) -> Generator:
-        """Send some batches until they are acked or given up.
-
-        `OutOfOrderSequence` from the present leader says that it has neither these batches nor those before: they were
-        lost in an unclean election. Then they are sent again in a new epoch of this producer, whose sequences begin
-        at 0. (Kafka: TransactionManager, KIP-360. A transaction is given up instead.)
-        """
-        request = self._request(lane, batches)
-        topic, number = request.topic, request.partition
-        until = batches[0].born + self.patience
-        while True:
-            self.sent += 1
-            try:
-                if self.acks == 0:
-                    self._send_blindly(request)
-                    first = -1
-                else:
-                    leader = self.client.leader(topic, number)
-                    first = yield self.client.ask(leader, request, REQUEST_TIMEOUT)
-            except OutOfOrderSequence as error:
-                if self.transactional_id is not None or self.env.now() >= until:
-                    self._fail(batches, error)
-                    return
-                yield self.client.refresh()
-                if self.client.leader(topic, number) == leader:
-                    self._go_on_as(self.producer_id, self.producer_epoch + 1)
-                    for batch in batches:
-                        batch.data = b""
-                    request = self._request(lane, batches)
-                continue
-            except EvlabError as error:
-                if not goes_away(error) or self.env.now() >= until:
-                    self._fail(batches, error)
-                    return
-                yield BACKOFF
-                yield self.client.refresh()
-                continue
-            for batch in batches:
-                batch.acked.resolve(first)
-                if first >= 0:
-                    first += len(batch.rows)
-                batch.rows, batch.data = [], b"sent"
-            return
-
-    def _send_blindly(self, request: Produce) -> None:
-        leader = self.client.leader(request.topic, request.partition)
-        if leader is None:
-            raise BrokerUnavailable(f"{request.topic}-{request.partition} has no leader", next_step="wait")
-        self.env.send(leader, request, "log")
-
-    def _fail(self, batches: list[Batching], error: Exception) -> None:
-        if isinstance(error, Timeout):
-            error = Timeout(f"{batches[0].key[0]}-{batches[0].key[1]} did not ack in {self.patience:g} s",
-                            why="the outcome is unknown: the records may be in the log, or not",
-                            next_step="look at the brokers; an idempotent producer may send again")
-        if self.idempotent and self.transactional_id is None:  # these sequences are lost: go on as a new producer
-            self._go_on_as(-1, -1)
-        self._failure = self._broken = error
-        for batch in batches:
-            batch.acked.fail(error)
 
     def close(self) -> Later:
         """Flush."""
