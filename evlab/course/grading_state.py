@@ -103,7 +103,8 @@ class StateFile:
 def code_digest(lab: str) -> str:
     """A digest of all that a verdict of `lab` (of every lab, if it is "") hangs on, but for the answer and the seed."""
     course, here = course_folder(), pathlib.Path(__file__).parents[1]
-    files = [*here.glob("*.py"), *(here / "sim").glob("*.py"), *(here / "course" / "judge").glob("*.py")]
+    parts = (here, *(here / name for name in ("sim", "log", "router", "course/judge")))
+    files = [file for part in parts for file in part.glob("*.py")]
     for name in [lab] if lab else lab_names():
         folder = authoring_folder(course) / name
         files += [*folder.glob("*.py"), *folder.glob("*.toml")]

@@ -218,9 +218,10 @@ class Consumer:
             return Later.of()
         self._last_commit = self.env.now()
         self._commits += 1
-        return self.membership.watch(self.client.run(self._committing(found, self._commits)))
+        answered = self.membership.watch(Later())
+        return self.client.run(self._committing(found, self._commits, answered)).then(lambda _: answered.resolve())
 
-    def _committing(self, found: tuple[tuple[str, int, int], ...], number: int) -> Generator:
+    def _committing(self, found: tuple[tuple[str, int, int], ...], number: int, answered: Later) -> Generator:
         """Ask until there is an answer; if a rebalance ended meanwhile, once more for what is still ours."""
         while True:
             asked = found, self.member, self.generation
@@ -228,6 +229,7 @@ class Consumer:
                 return (yield from self._insist(CommitOffsets(self.group, *asked[1:], found, number)))
             except (Fenced, UnknownMember) as error:
                 refusal = error
+            answered.resolve()
             if self.membership.is_joining:
                 yield self.membership.joining
             else:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ClassicMembership", "Membership"]
 
+
 class Membership:
     """What both protocols have in common. `share` is what the group gave, until a poll takes it up."""
 
@@ -37,6 +38,7 @@ class Membership:
         self.share: list[TopicPartition] | None = None
         self.lost: list[TopicPartition] = []
         """What we had and lost, until a poll tells it."""
+        self._commits: list[Later] = []
         self._last_poll = self._last_beat = self.env.now()
         home = getattr(self.env, "node", None)
         self._home = home(self.client.node) if home and self.client.node else None
@@ -70,8 +72,13 @@ class Membership:
         raise NotImplementedError
 
     def watch(self, commit: Later) -> Later:
-        """Take note of a commit that is under way, and return it."""
+        """Take note of a commit that is under way: a Later that is done once it has an answer, or is refused."""
+        self._commits = [one for one in self._commits if not one.done] + [commit]
         return commit
+
+    def _settled(self) -> Generator:
+        """Wait for the commits under way. Who joins, or reports a partition gone, ends the right to make them."""
+        yield from list(self._commits)
 
     def leave(self) -> Later:
         """Let the others have our partitions now."""
@@ -129,6 +136,7 @@ class Membership:
             self.joining = self.client.run(self._get_in()).then(lambda _: self.consumer.wake())
 
     def _get_in(self) -> Generator:
+        yield from self._settled()
         while not self.consumer.closed:
             try:
                 if not self.client.metadata.version:

@@ -12,7 +12,6 @@ read, what is no longer listed is given back. What it keeps is not touched.
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from evlab.env import Later
@@ -45,7 +44,6 @@ class TargetMembership(Membership):
         """What a poll has taken up and we have not reported gone -> the life and the heartbeat after which that was."""
         self._going: set[TopicPartition] = set()
         """Of these, what we read no more, and wait with the report until our commits are settled."""
-        self._commits: list[Later] = []
         super().__init__(consumer, name or self._life)
 
     @property
@@ -114,9 +112,7 @@ class TargetMembership(Membership):
                 and not self.consumer.closed)
 
     def _report_gone(self, gone: dict[TopicPartition, tuple[str, int]]) -> Generator:
-        for commit in self._commits:
-            with suppress(EvlabError):
-                yield commit
+        yield from self._settled()
         for partition, since in gone.items():
             if self._taken.get(partition) == since:
                 del self._taken[partition]
@@ -125,10 +121,6 @@ class TargetMembership(Membership):
             self._beat()
         if self._has_changed:
             self.consumer.wake()
-
-    def watch(self, commit: Later) -> Later:
-        self._commits = [one for one in self._commits if not one.done] + [commit]
-        return commit
 
     def refused(self, error: EvlabError, membership: tuple[str, int]) -> None:
         if isinstance(error, UnknownMember) and membership[0] == self.member:

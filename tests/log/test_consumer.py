@@ -315,3 +315,35 @@ def test_what_a_consumer_says_of_itself(log):
         consumer.poll()
     assert repr(consumer) == "Consumer(anna of email, generation 1: orders-0 orders-1)"
     assert issubclass(Fenced, EvlabError)
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+def test_what_is_committed_in_on_revoked_counts_for_the_next_owner(protocol):
+    """However the two requests overtake each other: who joins waits for the commits that are under way."""
+    for seed in range(20):
+        world = World(seed)
+        log = Log(env=world)
+        log.create_topic("orders", 2)
+        producer, seen = Producer(log.client()), []
+        for _ in range(2):
+            producer.send("orders", b"x", key="k", partition=1)
+
+        def reads(name, log=log, seen=seen):
+            done, answers = {}, []
+
+            def revoked(partitions):
+                if done:
+                    answers.append(consumer.commit(dict(done)))
+                    done.clear()
+
+            consumer = Consumer(log.client(name), "email", "orders", protocol=protocol, on_revoked=revoked)
+            while True:
+                for record in consumer.poll():
+                    done[record.topic, record.partition] = record.offset + 1
+                    seen.append((name, record.offset))
+                yield consumer.arrived
+
+        world.spawn(reads("a"), "a")
+        world.after(5, lambda world=world, reads=reads: world.spawn(reads("b"), "b"))
+        world.run(until=20)
+        assert [offset for _, offset in seen] == [0, 1], f"seed {seed}: {seen}"

@@ -1,0 +1,15 @@
+# Divides by the number of readers of a topic that has none.
+# expect: lab06.q1 fails, hint=NOBODY_ASKS
+
+# answer: lab06.q1
+def assign(topics, members):
+    shares = {member: [] for member in sorted(members)}
+    for topic in sorted(topics):
+        readers = [member for member in sorted(members) if topic in members[member]]
+        each, left_over = divmod(topics[topic], len(readers))
+        first = 0
+        for place, member in enumerate(readers):
+            size = each + (place < left_over)
+            shares[member] += [(topic, number) for number in range(first, first + size)]
+            first += size
+    return shares

@@ -1,0 +1,15 @@
+# Gives every topic to every member.
+# expect: lab06.q1 fails, hint=NOT_ASKED
+
+# answer: lab06.q1
+def assign(topics, members):
+    shares = {member: [] for member in sorted(members)}
+    for topic in sorted(topics):
+        readers = sorted(members)
+        each, left_over = divmod(topics[topic], len(readers))
+        first = 0
+        for place, member in enumerate(readers):
+            size = each + (place < left_over)
+            shares[member] += [(topic, number) for number in range(first, first + size)]
+            first += size
+    return shares

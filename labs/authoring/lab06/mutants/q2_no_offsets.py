@@ -1,0 +1,13 @@
+# Commits without naming anything.
+# expect: lab06.q2 fails, hint=RAISES
+
+# answer: lab06.q2
+def run(consumer, handle):
+    while True:
+        records = consumer.poll()
+        done = {}
+        for record in records:
+            handle(record)
+            done[record.topic, record.partition] = record.offset + 1
+        if done:
+            consumer.commit()

@@ -1,0 +1,16 @@
+# Whoever had something is still there.
+# expect: lab06.q5 fails, hint=GIVES_TO_THE_GONE
+
+# answer: lab06.q5
+def stick(count, members, owned):
+    each, left_over = divmod(count, len(members))
+    by_size = sorted(members, key=lambda member: -len(owned.get(member, [])))
+    seats = {member: each + (place < left_over) for place, member in enumerate(by_size)}
+    shares = {member: list(owned.get(member, []))[:seats[member]] for member in members}
+    shares |= {member: owned[member][:each] for member in owned if member not in members}
+    taken = {number for share in shares.values() for number in share}
+    free = [number for number in range(count) if number not in taken]
+    for member in members:
+        while free and len(shares[member]) < seats[member]:
+            shares[member].append(free.pop(0))
+    return shares
