@@ -75,7 +75,7 @@ class Router:
         self.broker.finish()
         life = self.broker.live()
         next(life)  # so that its end is heard, however soon it comes
-        self._life = life
+        self._life = self.broker.life = life  # also while only a channel is kept
         return life
 
     def _files(self) -> Files:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from evlab.errors import InvalidUse
 from evlab.viz.figure import Figure
+from evlab.viz.routes import routes
 from evlab.viz.svg import EDGE, Svg, clip
 from evlab.viz.theme import BLUE, GREEN, GREY, MUTED, ORANGE, SKY, SLATE, SMALL, VERMILLION, safe, sentence
 
@@ -38,15 +39,19 @@ class Topology:
     subscribers: list[Any] = field(default_factory=list)
 
 
-def topology(bus: Any, *, title: str, lit: Iterable[str] = (), key: str = "",
-             producers: Iterable[str] | None = None) -> Figure:
-    """Draw a bus with its producers and subscribers.
+def topology(bus: Any, *, title: str, lit: Iterable[str] = (), key: str | None = None,
+             producers: Mapping[str, str] | Iterable[str] | None = None, headers: dict[str, Any] | None = None,
+             exchange: str | None = None) -> Figure:
+    """Draw a bus with its producers and subscribers; or a router, see `evlab.viz.routes`.
 
     bus: a `Topology`, or a bus with `.subscriptions` (each with `.name` and `.pattern`; `.state`, `.delivered`,
     `.waiting` and `.dead` are shown if they are there). lit: names of subscribers, and of the producer, whose arrows
     are lit. key: the routing key of the event that goes that way, shown on the arrow. producers: names, if the bus
     does not know them. Raises `InvalidUse` for something that is neither, an unknown state, or an unknown lit name.
     """
+    if hasattr(bus, "bindings") and hasattr(bus, "explain"):
+        return routes(bus, title=title, key=key, headers=headers, exchange=exchange, producers=producers or ())
+    key = key or ""
     if not isinstance(title, str) or not title.strip():
         raise InvalidUse("a picture needs a title", why="it states the finding",
                          next_step='write title="Email is down, and the order still goes through"')

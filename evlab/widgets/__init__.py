@@ -17,6 +17,7 @@ _HOME_OF = {
     "Note": "view",
     "Partitions": "partitions",
     "Playground": "base",
+    "RouterPlayground": "router",
     "RunDiffers": "base",
     "Select": "view",
     "Slider": "view",
