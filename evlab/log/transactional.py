@@ -33,14 +33,15 @@ class Transactional:
     transactional_id: str | None = None
     _in_transaction: bool = False
 
-    def begin(self) -> Later:
-        """Begin a transaction; the first time, also a life of this transactional id."""
+    def init(self) -> Later:
+        """Begin a life of this transactional id: an earlier one is fenced, and what it left open is aborted.
+
+        `begin` does it the first time, if you have not. A consumer of the same process should not poll before: the
+        offsets of a transaction that is open are undecided, so it would wait. (Kafka: initTransactions.)
+        """
         if self.transactional_id is None:
             raise InvalidUse("this producer has no transactional id",
                              next_step='make it with Producer(log, transactional_id="till-1")')
-        if self._in_transaction:
-            raise InvalidUse("a transaction is open already", next_step="commit or abort it first")
-        self._in_transaction, self._added, self._broken = True, set(), None
         if self.producer_id >= 0:
             return Later.of()
 
@@ -48,6 +49,14 @@ class Transactional:
             self._go_on_as(*(yield from self._insist(InitProducer(self.transactional_id))))
 
         return self.client.run(init())
+
+    def begin(self) -> Later:
+        """Begin a transaction; the first time, also a life of this transactional id (`init`)."""
+        if self._in_transaction:
+            raise InvalidUse("a transaction is open already", next_step="commit or abort it first")
+        begun = self.init()
+        self._in_transaction, self._added, self._broken = True, set(), None
+        return begun
 
     def send_offsets(self, consumer: Consumer, offsets: dict[TopicPartition, int] | None = None) -> Later:
         """Let the consumer's offsets (by default, of all that it has polled) count if this transaction is committed.

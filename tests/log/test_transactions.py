@@ -293,3 +293,42 @@ def test_a_consumer_that_comes_late_to_a_new_coordinator_has_lost_what_it_had():
     world.run(until=26)
     assert sorted(one.assignment + two.assignment) == [("orders", 0), ("orders", 1)]
     assert lost[0] == [("orders", 0), ("orders", 1)]
+
+
+def test_init_ends_what_an_earlier_life_left_open_and_fences_it():
+    """Without it the offsets of that life stay undecided for a minute, and a consumer waits for them."""
+    world, log = cluster()
+    Producer(log.client("shop")).send("orders", b"one", partition=0)
+    world.run(until=3)
+    first = Producer(log.client("till"), transactional_id="till-1")
+
+    def dies():
+        consumer = Consumer(log.client("till"), "billing", "orders")
+        yield first.begin()
+        while not consumer.poll():
+            yield consumer.arrived
+        yield first.send_offsets(consumer)
+        yield consumer.close()
+
+    done(world, dies())
+    second = Producer(log.client("till"), transactional_id="till-1")
+
+    def lives():
+        yield second.init()
+        epoch = second.producer_epoch
+        yield second.init()  # once is enough
+        assert second.producer_epoch == epoch
+        consumer = Consumer(log.client("till"), "billing", "orders")
+        while not (found := consumer.poll()):
+            yield consumer.arrived
+        yield consumer.close()
+        return [record.value for record in found]
+
+    assert done(world, lives(), seconds=10) == [b"one"], "nothing of the first life counts"
+
+    def goes_on():
+        yield first.commit()
+
+    assert isinstance(done(world, goes_on()), InvalidProducerEpoch)
+    with pytest.raises(Exception, match="no transactional id"):
+        Producer(log.client("till")).init()
