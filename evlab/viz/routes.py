@@ -433,14 +433,25 @@ def _draw_alternate(svg: Svg, y: float, goal: float, lit: bool) -> None:
     svg.arrow(path[-1], (EXCHANGE_X - 2, goal - side), SLATE if lit else FAINT, width=2.6 if lit else 1.5, lit=lit)
 
 
+def _depth(ready: int, unacked: int) -> str:
+    """A queue's depth in the width of its box; the text twin has all digits."""
+    whole = f"{ready:,} ready, {unacked:,} unacked"
+    if width_of(whole, SMALL) <= QUEUE_WIDE - 14:
+        return whole
+    return f"{_short(ready)} + {_short(unacked)} unacked"
+
+
+def _short(count: int) -> str:
+    return str(count) if count < 1000 else f"{count / 1000:.1f}k" if count < 10_000 else f"{count // 1000:,}k"
+
+
 def _draw_queue(svg: Svg, queue: _Queue) -> None:
     ready, unacked = queue.counts
     top = queue.top
     svg.rect(QUEUE_X, top, QUEUE_WIDE, queue.high, fill=GREY.tint, stroke=GREY.main, line=2, radius=4)
     svg.text(QUEUE_X + 9, top + 19, clip(queue.name, QUEUE_WIDE - 18, bold=True), bold=True)
     y = top + 36
-    svg.text(QUEUE_X + 9, y, clip(f"{ready:,} ready, {unacked:,} unacked", QUEUE_WIDE - 14, SMALL), size=SMALL,
-             colour=GREY.text)
+    svg.text(QUEUE_X + 9, y, clip(_depth(ready, unacked), QUEUE_WIDE - 14, SMALL), size=SMALL, colour=GREY.text)
     for line in _note_lines(queue):
         y += 15
         svg.text(QUEUE_X + 9, y, line, size=SMALL, colour=MUTED)

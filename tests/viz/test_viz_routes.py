@@ -233,3 +233,12 @@ def test_hostile_names_do_no_harm(hostile, drawings):
 
 def test_the_same_router_gives_the_same_bytes():
     assert draw(shop(), key="order.placed").svg == draw(shop(), key="order.placed").svg
+
+
+def test_the_depth_of_a_long_queue_is_not_cut_off():
+    router = Router()
+    router.declare_queue("email")
+    for _ in range(1043):
+        router.publish("", "email", b"x")
+    drawn = topology(router, title="One long queue")
+    assert "1.0k + 0 unacked" in texts_of(drawn) and "1,043 ready" in drawn.text
