@@ -27,16 +27,18 @@ Contender = tuple[str, Callable[[], float]]
 
 
 def main() -> None:
+    import delivery
     import log
     import router
     import store
 
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("groups", nargs="*", help="some of: core store log router; all by default")
+    parser.add_argument("groups", nargs="*", help="some of: core store delivery log router; all by default")
     asked = parser.parse_args().groups
     groups = {"core": ("Bus, events and the simulator", "blinker cloudevents msgspec pyee simpy",
                        (bus_one, bus_three, event_round_trip, world_steps, histories, import_time), None),
               "store": ("The event store", "eventsourcing msgspec", store.ROWS, store.growth),
+              "delivery": ("Inbox, outbox and sagas", "msgspec", delivery.ROWS, None),
               "log": ("The partitioned log", "confluent-kafka google-crc32c", log.ROWS, None),
               "router": ("The router", "msgspec", router.ROWS, None)}
     for name, (title, peers, measured, more) in groups.items():

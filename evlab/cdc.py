@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from evlab.database import Database
 from evlab.errors import InvalidUse
+from evlab.recorded import check_number
 
 __all__ = ["Change", "ChangeCapture"]
 
@@ -42,18 +43,26 @@ class Change(NamedTuple):
     """The row as it is; None for a delete. Bytes come as hexadecimal text."""
 
     def __str__(self) -> str:
-        return f"{self.position} {self.operation} {self.table}: {self.before or ''} → {self.after or ''}"
+        rows = " → ".join(str(row) for row in (self.before, self.after) if row is not None)
+        return f"{self.position} {self.operation} {self.table}: {rows}"
 
 
 class ChangeCapture:
     """The log of what changes in `tables` of `db`, from the first time that they are named here on.
 
-    Raises `InvalidUse` for a table that is not there.
+    Raises `InvalidUse` for a table that is not there. In another process that writes `INSERT OR REPLACE`, make one,
+    too: SQLite hides the row that is replaced from triggers, unless a setting of the connection says otherwise.
     """
 
     def __init__(self, db: Database, tables: Iterable[str] | str):
+        if not isinstance(db, Database):
+            raise InvalidUse(f"{db!r:.60} is no Database",
+                             next_step='write ChangeCapture(Database("orders.db"), "orders")')
         self.db = db
-        self.tables = [tables] if isinstance(tables, str) else list(tables)
+        self.tables = [tables] if isinstance(tables, str) or not isinstance(tables, Iterable) else list(tables)
+        if not self.tables:
+            raise InvalidUse("no table is named", next_step='give one or more, such as ["orders", "outbox"]')
+        db.execute("PRAGMA recursive_triggers = ON")  # or the row that REPLACE deletes is no change
         with db.transaction():
             db.execute("CREATE TABLE IF NOT EXISTS changes (position INTEGER PRIMARY KEY AUTOINCREMENT,"
                        " source TEXT NOT NULL, operation TEXT NOT NULL, old TEXT, new TEXT)")
@@ -62,23 +71,30 @@ class ChangeCapture:
 
     def read(self, after: int = 0, limit: int = 100) -> list[Change]:
         """The changes with a position above `after`, oldest first."""
+        check_number("after", after)
+        check_number("limit", limit)
         rows = self.db.rows("SELECT position, source, operation, old, new FROM changes WHERE position > ?"
                             " ORDER BY position LIMIT ?", (after, limit))
         return [Change(position, table, operation, json.loads(old or "null"), json.loads(new or "null"))
                 for position, table, operation, old, new in rows]
 
     def trim(self, up_to: int) -> None:
-        """Forget changes up to that position: when every reader is beyond it, or the log grows for ever."""
+        """Forget changes up to that position: when every reader is beyond it, or the log grows for ever.
+
+        A reader that is not misses them, and is not told.
+        """
+        check_number("up_to", up_to)
         self.db.execute("DELETE FROM changes WHERE position <= ?", (up_to,))
 
     def __len__(self) -> int:
         return self.db.value("SELECT count(*) FROM changes")
 
     def _watch(self, table: str) -> None:
-        if not isinstance(table, str) or not _NAME.fullmatch(table) or table == "changes":
+        if not isinstance(table, str) or not _NAME.fullmatch(table) or table.lower() == "changes":
             raise InvalidUse(f"{table!r:.60} names no table to capture", next_step='give a name, such as "orders"')
         columns = [row[1] for row in self.db.rows(f"PRAGMA table_info({table})")]
-        if not columns:
+        kind = self.db.value("SELECT type FROM sqlite_master WHERE name = ? COLLATE NOCASE", (table,))
+        if kind != "table":
             raise InvalidUse(f"there is no table {table}", next_step="create it first: its columns are captured")
         for operation, (old, new) in _EVENTS.items():
             rows = [_row("OLD", columns) if old else "NULL", _row("NEW", columns) if new else "NULL"]
@@ -93,6 +109,6 @@ class ChangeCapture:
 
 def _row(which: str, columns: list[str]) -> str:
     """SQL for a row as JSON. JSON has no bytes, and a trigger that fails would refuse the application's write."""
-    quoted = [(column.replace("'", "''"), f'{which}."{column}"') for column in columns]
+    quoted = [(column.replace("'", "''"), which + '."' + column.replace('"', '""') + '"') for column in columns]
     parts = [f"'{name}', CASE typeof({value}) WHEN 'blob' THEN hex({value}) ELSE {value} END" for name, value in quoted]
     return f"json_object({', '.join(parts)})"

@@ -14,6 +14,7 @@ What it promises:
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import GeneratorType
 from typing import Any
 
 from evlab.database import Database
@@ -60,22 +61,20 @@ class Inbox:
         event: an Event, or an id of your own, such as that of a business fact ("refund of order-1042"). What is
         executed on `db` inside is committed together with the note. Raises `InvalidUse` for what is no id.
         """
-        id = event.id if isinstance(event, Event) else event
-        if not isinstance(id, str) or not id:
-            raise InvalidUse(f"{id!r:.60} is no id", next_step="give the event, or a string that says what is done")
-        return _Once(self, id)
+        return _Once(self, _id_of(event))
 
     def run(self, event: Event | str, effect: Callable[[], Any]) -> bool:
         """Call `effect()` in that transaction if the id is new. Returns whether it was."""
         with self.once(event) as new:
-            if new:
-                effect()
+            if new and isinstance(effect(), GeneratorType):
+                raise InvalidUse(f"the effect {effect!r:.60} yields", why="nothing may wait inside of a transaction",
+                                 next_step="wait first, then call run() with a function that does not yield")
         return new
 
     def __contains__(self, event: Event | str) -> bool:
         """Has it been handled? To look and then act is not safe: between the two another process may act."""
-        id = event.id if isinstance(event, Event) else event
-        return self.db.value("SELECT 1 FROM inbox WHERE consumer = ? AND id = ?", (self.consumer, id)) is not None
+        query = "SELECT 1 FROM inbox WHERE consumer = ? AND id = ?"
+        return self.db.value(query, (self.consumer, _id_of(event))) is not None
 
     def __len__(self) -> int:
         """How many ids are remembered."""
@@ -87,6 +86,7 @@ class Inbox:
             self.db.execute(_FORGET, (now - self.keep, self.consumer))
         new = self.db.execute(_MARK, (self.consumer, id, now)).rowcount == 1
         self.duplicates += not new
+        self.db.env.point("marked")  # a crash here: neither the mark nor an effect was kept
         return new
 
     def __repr__(self) -> str:
@@ -113,4 +113,15 @@ class _Once:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         self._transaction.__exit__(kind, error, trace)
         if kind is None:
-            self._inbox.db.env.point("handled once")
+            self._inbox.db.env.point("handled once")  # a crash here: both were kept, and no ack was sent
+
+    def __bool__(self) -> bool:
+        raise InvalidUse("`if inbox.once(event):` opens no transaction", why="once() alone has not looked yet",
+                         next_step="write `with inbox.once(event) as new:` and, inside of it, `if new:`")
+
+
+def _id_of(event: Event | str) -> str:
+    id = event.id if isinstance(event, Event) else event
+    if not isinstance(id, str) or not id:
+        raise InvalidUse(f"{id!r:.60} is no id", next_step="give the event, or a string that says what is done")
+    return id

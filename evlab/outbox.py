@@ -13,12 +13,14 @@ a table, in the transaction of the change, and a relay carries it from there to 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from types import GeneratorType
 from typing import Any, NamedTuple
 
 from evlab.database import Database
 from evlab.env import Later, Signal, check_delay
 from evlab.errors import EvlabError, InvalidUse
 from evlab.event import Event
+from evlab.recorded import check_number
 
 __all__ = ["Outbox", "Pending", "Relay"]
 
@@ -45,7 +47,7 @@ class Outbox:
                              next_step='write Outbox(Database("orders.db"))')
         self.db = db
         self.added = Signal()
-        """Fires when this object gets an event: `yield outbox.added`. Nothing of it is seen before its commit."""
+        """Fires when this object gets an event, before the commit: `yield outbox.added`, and then `yield 0`."""
         # AUTOINCREMENT: the numbers go on after the table has been emptied.
         db.execute("CREATE TABLE IF NOT EXISTS outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL)")
 
@@ -65,12 +67,21 @@ class Outbox:
         self.added.fire()
 
     def waiting(self, limit: int = 100) -> list[Pending]:
-        """The oldest events that are not struck out."""
+        """The oldest events that are not struck out.
+
+        Raises `InvalidUse` inside of a transaction: its own events are there, and may yet be rolled back.
+        """
+        if self.db.in_transaction:
+            raise InvalidUse("outbox.waiting stands inside of a transaction",
+                             why="what it adds can still be rolled back, and would be published all the same",
+                             next_step="publish after the `with db.transaction():`")
+        check_number("limit", limit)
         rows = self.db.rows("SELECT number, event FROM outbox ORDER BY number LIMIT ?", (limit,))
         return [Pending(number, Event.from_json(text)) for number, text in rows]
 
     def strike(self, up_to: int) -> None:
         """These have been published: delete all up to that number. To keep them would be a table that only grows."""
+        check_number("up_to", up_to)
         self.db.execute("DELETE FROM outbox WHERE number <= ?", (up_to,))
 
     def __len__(self) -> int:
@@ -86,11 +97,13 @@ class Relay:
 
     publish: called with each event. It returns nothing, or a `Later` that is done when the other side has it:
     `bus.publish`, `lambda event: producer.send("orders", event)`, `lambda event: router.publish(...)`.
-    flush: called after each batch, if the other side gathers: `producer.flush`.
+    flush: called after each batch, if the other side gathers: `producer.flush`. Events for which `publish` returned
+    nothing are there when flush's own `Later` is done.
     batch: events that are under way before one transaction strikes them out. After a crash at most so many come again,
     and if one is refused, those behind it in the batch may be there before it. batch=1 waits for each.
-    retry: seconds to wait when the other side does not answer or refuses; then it goes on with the first event that was
-    not accepted. So an event that can never be published stops all behind it: look at `len(outbox)` and `failures`.
+    retry: seconds to wait when the other side does not answer or refuses (an `EvlabError`; any other ends `follow`).
+    Then it goes on with the first event that was not accepted. So an event that can never be published stops all
+    behind it: look at `len(outbox)`, `failures` and `error`.
     One relay at a time keeps the order. A second one loses nothing, and doubles some.
     """
 
@@ -105,6 +118,8 @@ class Relay:
         self.publish, self.flush, self.batch, self.retry = publish, flush, batch, check_delay(retry)
         self.published = self.failures = 0
         """Events that the other side took, and times that it did not."""
+        self.error: Exception | None = None
+        """Why it did not, the last time; None once it does again."""
 
     def drain(self) -> Generator:
         """A process that publishes until the outbox is empty; its result is the number of events.
@@ -120,6 +135,7 @@ class Relay:
                 self.env.point("struck out")
             total += accepted
             self.published += accepted
+            self.error = error
             if error is not None:
                 self.failures += 1
                 raise error
@@ -136,22 +152,33 @@ class Relay:
                 yield self.retry
             else:
                 yield self.outbox.added if every is None else every
+                yield 0.0  # whoever added it is still inside of its transaction
 
     def _publish(self, pending: list[Pending]) -> Generator:
         """Publish a batch; how many from its beginning were accepted, and the first error."""
-        answers, error = [], None
+        answers, error, flushed = [], None, None
         try:
             for _, event in pending:
-                answers.append(self.publish(event))
-            if self.flush is not None:
-                self.flush()
-        except EvlabError as raised:
+                answers.append(self._answer(event))
+        except Exception as raised:
             error = raised
+        try:
+            if self.flush is not None:  # after an error, too: those before it are gathered, and would wait for ever
+                flushed = self.flush()
+        except Exception as raised:
+            return 0, error or raised
         for number, answer in enumerate(answers):
-            if isinstance(answer, Later) and (not answer.done or answer.error is not None):
+            later = answer if isinstance(answer, Later) else flushed
+            if isinstance(later, Later) and (not later.done or later.error is not None):
                 try:
-                    yield answer
-                except EvlabError as failed:
+                    yield later
+                except Exception as failed:
                     return number, failed
         return len(answers), error
 
+    def _answer(self, event: Event) -> Later | Any:
+        answer = self.publish(event)
+        if isinstance(answer, GeneratorType):
+            raise InvalidUse(f"{self.publish!r:.60} yields, and nobody would run it",
+                             next_step="give a function that publishes and returns the Later")
+        return answer

@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from evlab.bus import Bus
-from evlab.env import Env, Later, Timer
+from evlab.env import Dead, Env, Later, Timer, check_delay
 from evlab.errors import EvlabError, InvalidUse
 from evlab.event import Event
 from evlab.steps import ENDED, Saga, SagaState, Step, StepBroken
 from evlab.store import EventStore, WrongExpectedVersion
 
-__all__ = ["Orchestrator", "Parked", "Saga", "SagaState", "Step"]
+__all__ = ["Orchestrator", "Parked", "Saga", "SagaState", "Step", "StepBroken"]
 
 _TABLE = ("CREATE TABLE IF NOT EXISTS sagas (saga TEXT NOT NULL, id TEXT NOT NULL, phase TEXT NOT NULL,"
           " PRIMARY KEY (saga, id)) WITHOUT ROWID")
@@ -46,7 +46,7 @@ class Orchestrator:
     A new one on the same store takes up what is open: make it in the boot function of its node.
     bus: where commands are published, and where replies come from. A reply is an event that was made with
     `command.caused(...)`: its causation id says to which command it belongs.
-    replies: the pattern of routing keys to listen to. name: of its subscription; also its node in a World.
+    replies: the pattern of routing keys to listen to; "#" hears its own commands, too. name: of its node in a World.
     linger: seconds for which replies are gathered, so that one fsync serves them all; None: each on its own. A reply is
     acked when what follows from it is on disk.
     """
@@ -56,6 +56,8 @@ class Orchestrator:
         if not isinstance(store, EventStore) or not isinstance(bus, Bus) or not isinstance(saga, Saga):
             raise InvalidUse("an orchestrator needs a store, a bus and a saga",
                              next_step='write Orchestrator(store, bus, Saga("order", [...]))')
+        if linger is not None:
+            check_delay(linger)
         self.store, self.bus, self.saga, self.env = store, bus, saga, env or store.env
         self.name, self.linger = name, linger
         self._sagas: dict[str, SagaState] = {}  # all that have not ended
@@ -65,7 +67,7 @@ class Orchestrator:
         self._changed: dict[str, SagaState] = {}  # by the open transaction: what to act upon after its commit
         self._gathered: list[tuple[Event, Later]] = []
         store.db.execute(_TABLE)
-        bus.subscribe(replies, self._on_event, name=name, node=name)
+        bus.subscribe(replies, self._on_event, name=f"{name} of {saga.name}", node=name)
         self.resume()
 
     # ----------------------------------------------------------------------------------------- for the caller
@@ -74,64 +76,78 @@ class Orchestrator:
         """Begin a saga; it is on disk when this returns. The same id again changes nothing: it is that saga.
 
         id: what it is about, such as "1042". data: its input, which actions get. correlation: the id that all its
-        messages will carry, by default that of its first event.
+        messages will carry, by default that of its first event. Returns where it is now; it goes on by itself.
+        Raises `InvalidUse`, also if the id was used with other data, and `StepBroken` if the first action fails.
         """
         if self.store.version(self._stream(id)):
             return self._known(id, data)
         try:
-            return self._record(id, SagaState(), self.saga.started(id, data, correlation))
+            return self._record(id, SagaState(), self.saga.started(id, data, correlation)).copy()
         except WrongExpectedVersion:  # another process was faster
             return self._known(id, data)
 
     def _known(self, id: str, data: dict) -> SagaState:
+        state = self.state(id)
         if next(self.store.read(self._stream(id), limit=1)).event.data["input"] != data:
             raise InvalidUse(f"the saga {self._stream(id)} has been started with other data",
                              next_step="give each saga an id of its own")
-        return self.state(id)
+        return state
 
     def state(self, id: str) -> SagaState:
-        """Where a saga is. Raises `InvalidUse` if there is none of that id."""
-        return self._sagas.get(id) or self._load(id)
+        """Where a saga is, as its stream says now. Raises `InvalidUse` if there is none of that id."""
+        return self._load(id)
 
     def open(self) -> list[str]:
-        """The ids of the sagas that have not ended, parked ones too."""
-        return sorted(self._sagas)
+        """The ids of the sagas that have not ended, parked ones too, whoever runs them."""
+        return [id for id, in self.store.db.rows("SELECT id FROM sagas WHERE saga = ? ORDER BY id", (self.saga.name,))]
 
     def parked(self) -> list[Parked]:
         """The sagas that wait for a person. Look at the list every morning, or better, be told of it."""
-        return [Parked(id, self.saga.steps[state.at].name, state.undoing, state.why)
-                for id, state in sorted(self._sagas.items()) if state.phase == "parked"]
+        rows = self.store.db.rows("SELECT id FROM sagas WHERE saga = ? AND phase = 'parked' ORDER BY id",
+                                  (self.saga.name,))
+        states = [self._load(id) for id, in rows]
+        return [Parked(state.id, self.saga.steps[state.at].name, state.undoing, state.why) for state in states]
 
     def retry(self, id: str) -> SagaState:
         """A parked saga tries its step again, with all its attempts."""
-        state = self._record(id, self._parked(id), [Event(type="SagaTakenUp", data={}, source=self.saga.name, key=id)])
-        return self._record(id, state, self.saga.again(state))
+        state = self._parked(id)
+        return self._record(id, state, self.saga.taken_up(state)).copy()
 
-    def settle(self, id: str, done: bool, note: str) -> SagaState:
+    def settle(self, id: str, done: bool, note: str, reply: dict | None = None) -> SagaState:
         """A person has found out whether the parked step (or its undo) has happened, and the saga goes on from there.
 
-        note: what was found, and by whom; it is kept. Raises `InvalidUse` if the answer leads nowhere.
+        done=False: not only has it not happened, it cannot happen any more. A command that is still on its way has to
+        be kept from its service first. note: what was found, and by whom; it is kept. reply: what the step would have
+        answered, for the actions after it that use that. Raises `InvalidUse` if the answer leads nowhere.
         """
+        if type(done) is not bool or not isinstance(note, str) or not note or not isinstance(reply, dict | None):
+            raise InvalidUse(f"settle({id!r:.40}, {done!r:.40}, {note!r:.40}) says not what was found",
+                             next_step='write settle("1042", True, "the bank has the money, asked by Ann")')
         state = self._parked(id)
-        return self._record(id, state, self.saga.decided(state, done, note))
+        return self._record(id, state, self.saga.decided(state, done, note, reply)).copy()
 
     def resume(self) -> int:
         """Take up all sagas of the store that have not ended; returns how many. Done when the object is made."""
-        ids = [id for id, in self.store.db.rows("SELECT id FROM sagas WHERE saga = ?", (self.saga.name,))]
+        ids = self.open()
         for id in ids:
-            if id not in self._sagas:
+            if id not in self._sagas or self._sagas[id].phase == "parked":  # another may have taken it up, and be gone
                 self._sagas[id] = state = self._load(id)
                 self._act(state)
         return len(ids)
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """What is started or answered inside is written in one transaction, and its commands are sent at the end."""
+        """What is started or answered inside is written in one transaction, and its commands are sent at the end.
+
+        If something inside raises, nothing of it was started or answered. Do not `yield` in here.
+        """
         self._depth += 1
         try:
             with self.store.db.transaction():
                 yield
-        except Exception:
+        except Dead:
+            raise
+        except BaseException:  # Ctrl-C in a notebook is one, too
             if self._depth == 1:  # nothing of it was written, and memory is ahead
                 self._reload()
             raise
@@ -164,8 +180,11 @@ class Orchestrator:
                 for event, _ in gathered:
                     self._answer(event)
         except EvlabError:  # one of them spoils the transaction of all
-            for event, _ in gathered:
-                self._answer(event)
+            for event, done in gathered:
+                try:
+                    self._answer(event)
+                except EvlabError as error:
+                    done.fail(error)
         for _, done in gathered:
             done.resolve()
 
@@ -174,22 +193,11 @@ class Orchestrator:
         if id is not None:
             self._decide(id, lambda state: self.saga.replied(state, reply))
 
-    def _silent(self, id: str, command: str) -> None:
-        """The time for an answer is over, unless it has come meanwhile."""
-        self._decide(id, lambda state: self.saga.unanswered(state) if _asks(state, command) else [])
-
-    def _ask_again(self, id: str, command: str) -> None:
-        self._decide(id, lambda state: self.saga.again(state) if _asks(state, command) else [])
-
     def _decide(self, id: str, decide: Callable[[SagaState], list[Event]]) -> None:
         while id in self._sagas:
             state = self._sagas[id]
             try:
-                events = decide(state)
-            except StepBroken as error:
-                events = self.saga.broken(state, error)
-            try:
-                self._record(id, state, events)
+                self._record(id, state, decide(state))
                 return
             except WrongExpectedVersion:  # another orchestrator has written to this stream, and by now it is reloaded
                 if self._depth:
@@ -222,21 +230,29 @@ class Orchestrator:
             if state.command is not None:
                 self._asked[state.command.id] = id
 
-    def _act(self, state: SagaState) -> None:
-        """Send what is to be sent, and set the clock."""
+    def _act(self, state: SagaState, send: bool = True) -> None:
+        """Set the clock, and send what is to be sent."""
         self._quiet(state.id)
-        if state.command is None or state.phase in ENDED:
+        if state.command is None:  # it has ended, or is parked before a step
             return
-        self._asked[state.command.id] = state.id
+        self._asked[state.command.id] = state.id  # if it is parked, too: a late reply sets it going
         step, command = self.saga.steps[state.at], state.command
-        if state.phase == "parked":
-            return
-        if state.last in ("StepUnanswered", "StepRefused"):
+        if state.asking:
+            self._set_clock(state, step.timeout, self.saga.unanswered)
+            if send:
+                self.bus.publish(command)
+        elif state.phase != "parked":
             wait = step.retry.wait(state.attempt, self.env.random(f"{self.name}/{step.name}"))
-            self._timers[state.id] = self.env.after(wait, lambda: self._ask_again(state.id, command.id))
-            return
-        self._timers[state.id] = self.env.after(step.timeout, lambda: self._silent(state.id, command.id))
-        self.bus.publish(command)
+            self._set_clock(state, wait, self.saga.again)
+
+    def _set_clock(self, state: SagaState, seconds: float, decide: Callable[[SagaState], list[Event]]) -> None:
+        """When the time is over, decide, unless something has happened meanwhile."""
+        id, version = state.id, state.version
+
+        def due() -> None:
+            self._decide(id, lambda state: decide(state) if state.version == version else [])
+
+        self._timers[id] = self.env.after(seconds, due)
 
     # ------------------------------------------------------------------------------------------------ keeping
 
@@ -246,19 +262,26 @@ class Orchestrator:
     def _load(self, id: str) -> SagaState:
         state = SagaState()
         for recorded in self.store.read(self._stream(id)):
+            if recorded.version == 1 and recorded.event.source != self.saga.name:
+                raise InvalidUse(f"the stream {self._stream(id)} is not of this saga",
+                                 why=f"its first event is {recorded.event.type}",
+                                 next_step="give the saga another name, or a store of its own")
             state = self.saga.evolve(state, recorded.event)
         if not state.version:
             raise InvalidUse(f"there is no saga {self._stream(id)}", next_step="start it, or look at open()")
         return state
 
     def _parked(self, id: str) -> SagaState:
-        state = self.state(id)
+        state = self._load(id)
         if state.phase != "parked":
             raise InvalidUse(f"{self._stream(id)} is {state.phase}, not parked", next_step="look at parked()")
         return state
 
     def _reload(self) -> None:
-        """Take what the store says of the sagas that a failed transaction has changed in memory."""
+        """Take what the store says of the sagas that a failed transaction has changed in memory.
+
+        Nothing is sent: it was before, or is after a silence. A disk that fails again and again must not make a storm.
+        """
         changed, self._changed = self._changed, {}
         for id, state in changed.items():
             self._quiet(id)
@@ -269,7 +292,7 @@ class Orchestrator:
                 state = self._load(id)
                 if state.phase not in ENDED:
                     self._sagas[id] = state
-                    self._act(state)
+                    self._act(state, send=False)
 
     def _quiet(self, id: str) -> None:
         timer = self._timers.pop(id, None)
@@ -277,8 +300,4 @@ class Orchestrator:
             timer.cancel()
 
     def __repr__(self) -> str:
-        return f"Orchestrator({self.saga.name!r}, {len(self._sagas)} open, {len(self.parked())} parked)"
-
-
-def _asks(state: SagaState, command: str) -> bool:
-    return state.command is not None and state.command.id == command
+        return f"Orchestrator({self.saga.name!r}, {len(self.open())} open, {len(self.parked())} of them parked)"

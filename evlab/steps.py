@@ -15,6 +15,7 @@ that does not answer can be neither undone nor taken for done: the saga is parke
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,7 +34,7 @@ ENDED = ("completed", "compensated")
 
 
 class StepBroken(EvlabError):
-    """The code of a step failed, or returned what is no command."""
+    """The code of a step failed, or returned what is no command. `start` raises it; a saga that has begun is parked."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,11 @@ class Step:
     """One step of a saga.
 
     action: a function of the saga's state that returns the command, an `Event` to be sent. compensation: the same for
-    the command that undoes it; None if there is nothing to undo. Both commands may arrive twice, and the undo also if
-    the action never arrived: who receives them has to cope (notebook 17).
-    refused: types of replies that mean "no, and nothing was done"; any other reply to the command means "done".
+    the command that undoes it; None if there is nothing to undo. Who receives them has to cope with four things
+    (notebook 17): a command that comes twice is answered twice and done once; an undo may come without its action, and
+    is answered all the same; an action may come after its undo, and must then be refused.
+    refused: types of replies that mean "no, and nothing was done"; ANY other event that the command caused is taken for
+    "done". A command that was refused is never sent again: the next try has an id of its own.
     timeout: seconds without a reply after which the outcome is unknown. retry: how often to ask, and the wait between.
     """
 
@@ -72,8 +75,11 @@ class Step:
             raise InvalidUse(f"retry={self.retry!r:.40} of {self.name}", next_step="give Retry(attempts=3)")
         if check_delay(self.timeout) == 0:
             raise InvalidUse(f"{self.name} has no time to answer", next_step="give a timeout above 0 seconds")
-        refused = (self.refused,) if isinstance(self.refused, str) else tuple(self.refused)
-        object.__setattr__(self, "refused", refused)
+        refused = (self.refused,) if isinstance(self.refused, str) else self.refused
+        if not isinstance(refused, Iterable) or not all(isinstance(type, str) and type for type in refused):
+            raise InvalidUse(f"refused={refused!r:.60} of {self.name} is no list of event types",
+                             next_step='give the types of replies that mean no, such as ("OutOfStock",)')
+        object.__setattr__(self, "refused", tuple(refused))
 
 
 class SagaState:
@@ -82,18 +88,28 @@ class SagaState:
     data: its input and, under the name of each step that is done, the data of the reply; what actions get.
     phase: "running", "undoing", "completed", "compensated" or "parked". at: the index of its present step.
     command: what was sent last and is not answered yet. attempt: how often the present step was asked.
-    why: why it turned back or was parked. last: the type of its newest event. version: of its stream.
+    why: why it is parked or, if it is not, why it turned back. last: the type of its newest event. version: of its
+    stream.
     """
 
-    __slots__ = ("again", "at", "attempt", "cause", "command", "correlation", "data", "id", "last", "phase", "undoing",
-                 "version", "why")
+    __slots__ = ("again", "at", "attempt", "cause", "command", "correlation", "data", "id", "last", "phase",
+                 "turned_back", "undoing", "version", "why")
 
     def __init__(self):
         self.id, self.data, self.phase, self.version = "", {}, "new", 0
         self.at, self.attempt, self.undoing = -1, 0, False
         self.command: Event | None = None
         self.again = False  # the next command of this step is a new one: the last was refused
-        self.cause = self.correlation = self.why = self.last = ""
+        self.cause = self.correlation = self.why = self.turned_back = self.last = ""
+
+    @property
+    def asking(self) -> bool:
+        """Is a command under way whose answer is waited for?"""
+        return self.command is not None and self.phase in ("running", "undoing") and self.last == "CommandSent"
+
+    def copy(self) -> SagaState:
+        """The same, and it stays so: the orchestrator's own goes on with the saga."""
+        return copy(self)
 
     def __repr__(self) -> str:
         return f"SagaState({self.id}: {self.phase}, step {self.at}, attempt {self.attempt})"
@@ -123,7 +139,11 @@ class Saga:
     # ------------------------------------------------------------------------------- decisions: state -> events
 
     def started(self, id: str, data: dict, correlation: str | None = None) -> list[Event]:
-        """The first events of a saga."""
+        """The first events of a saga. Raises `InvalidUse`, and `StepBroken` if the first action fails."""
+        if not isinstance(id, str) or not id:
+            raise InvalidUse(f"{id!r:.60} is no id of a saga", next_step='give a string, such as "1042"')
+        if not isinstance(data, dict):
+            raise InvalidUse(f"{data!r:.60} is no input", next_step="give a dict, of which actions get a copy")
         clash = [step.name for step in self.steps if step.name in data]
         if clash:
             raise InvalidUse(f"the input of {self.name} has a key {clash[0]!r}, as a step has",
@@ -131,7 +151,7 @@ class Saga:
         first = Event(type="SagaStarted", data={"id": id, "input": data}, source=self.name, key=id,
                       **({"correlation_id": correlation} if correlation else {}))
         state = self.evolve(SagaState(), first)
-        return [first, self._command(state, 0, undo=False)]
+        return [first, self._sent(state, 0, False, self._made(state.data, 0, undo=False))]
 
     def replied(self, state: SagaState, reply: Event) -> list[Event]:
         """What follows from a reply. Nothing, if it is doubled, late, or no reply to the present command."""
@@ -139,24 +159,28 @@ class Saga:
             return []
         step = self.steps[state.at]
         if reply.type not in step.refused:
-            return self._done(state, reply)
+            return self._done(state, reply, reply.data)
+        if state.again:
+            return []  # it has been refused already
         if state.undoing or step.kind == "retriable":
             return [self._note(state, "StepRefused", reply, attempt=state.attempt), *self._unless_again(
-                state, f"{step.name} refused {'its undo' if state.undoing else ''} {state.attempt} times")]
+                state, f"{step.name} refused {'its undo ' if state.undoing else ''}{state.attempt} times")]
         return [self._note(state, "StepRefused", reply, attempt=state.attempt, why=reply.type),
                 *self._undo_from(state, state.at - 1, reply, why=reply.type)]
 
-    def _done(self, state: SagaState, reply: Event) -> list[Event]:
+    def _done(self, state: SagaState, reply: Event, found: dict) -> list[Event]:
         if state.undoing:
             return [self._note(state, "StepUndone", reply), *self._undo_from(state, state.at - 1, reply)]
-        done = self._note(state, "StepDone", reply, reply=reply.data)
+        done = self._note(state, "StepDone", reply, reply=found)
         if state.at + 1 == len(self.steps):
             return [done, self._event(state, "SagaCompleted", {})]
-        data = state.data | {self.steps[state.at].name: reply.data}
+        data = state.data | {self.steps[state.at].name: found}
         return [done, self._command(state, state.at + 1, undo=False, data=data, cause=reply.id)]
 
     def unanswered(self, state: SagaState) -> list[Event]:
         """What follows from silence. While attempts are left: only a note; after the wait, `again`."""
+        if not state.asking:
+            return []
         step = self.steps[state.at]
         note = self._note(state, "StepUnanswered", attempt=state.attempt)
         if state.attempt < step.retry.attempts:
@@ -171,59 +195,78 @@ class Saga:
             return []
         return [self._note(state, "SagaParked", why=why)]
 
-    def broken(self, state: SagaState, error: StepBroken) -> list[Event]:
-        """What follows if a step's own code fails: the saga stands where it is, until somebody has mended the code."""
-        return [self._note(state, "SagaParked", why=f"{error.what}: {error.why}")]
-
     def again(self, state: SagaState) -> list[Event]:
         """Ask the present step once more: the same command if its outcome is unknown, a new one if it was refused."""
-        if state.again or state.command is None:
-            return [self._command(state, state.at, state.undoing)]
-        return [self._note(state, "CommandSent", attempt=state.attempt + 1, undo=state.undoing)]
+        return [] if state.phase in ("parked", *ENDED) else [self._ask(state, state.attempt + 1)]
 
-    def decided(self, state: SagaState, done: bool, note: str) -> list[Event]:
-        """What follows when a person has found out whether the parked step, or its undo, has happened."""
-        found = Event(type="PersonDecided", data={"done": done, "note": note}, source=self.name, key=state.id)
+    def taken_up(self, state: SagaState) -> list[Event]:
+        """What follows when a parked saga is to try its step again, with all its attempts."""
+        return [self._note(state, "SagaTakenUp"), self._ask(state, 1)]
+
+    def _ask(self, state: SagaState, attempt: int) -> Event:
+        if state.again or state.command is None:
+            return self._command(state, state.at, state.undoing, attempt=attempt)
+        return self._note(state, "CommandSent", attempt=attempt, undo=state.undoing)
+
+    def decided(self, state: SagaState, done: bool, note: str, reply: dict | None = None) -> list[Event]:
+        """What follows when a person has found out whether the parked step, or its undo, has happened.
+
+        reply: what the step would have answered, for the actions that come after it.
+        """
         step = self.steps[state.at]
+        found = self._note(state, "PersonDecided", done=done, note=note)
         if done:
-            return [self._note(state, "PersonDecided", done=True, note=note), *self._done(state, found)]
+            return [found, *self._done(state, found, reply or {})]
         if state.undoing or step.kind == "retriable":
             raise InvalidUse(f"{step.name} has to be {'undone' if state.undoing else 'done'}, and is not",
                              why="there is no other way out of this saga",
                              next_step="do it by hand and say so, or let the saga try again: retry(id)")
-        return [self._note(state, "PersonDecided", done=False, note=note),
-                *self._undo_from(state, state.at - 1, found, why=note)]
+        return [found, *self._undo_from(state, state.at - 1, found, why=note)]
 
     def _undo_from(self, state: SagaState, at: int, cause: Event | None = None, why: str = "") -> list[Event]:
         """Undo the step `at` or, if it has nothing to undo, the one before it; when none is left, it is over."""
         while at >= 0 and self.steps[at].compensation is None:
             at -= 1
         if at < 0:
-            return [self._event(state, "SagaCompensated", {"why": why or state.why})]
+            return [self._event(state, "SagaCompensated", {"why": why or state.turned_back})]
         return [self._command(state, at, undo=True, cause=cause.id if cause else "", why=why)]
 
     # ---------------------------------------------------------------------------------------- making events
 
-    def _command(self, state: SagaState, at: int, undo: bool, data: dict | None = None, cause: str = "",
-                 why: str = "") -> Event:
-        """The note that a command is about to be sent, with the command in it: a resumed saga sends the very same."""
+    def _command(self, state: SagaState, at: int, undo: bool, *, data: dict | None = None, cause: str = "",
+                 why: str = "", attempt: int = 1) -> Event:
+        """The note that a command is about to be sent or, if the step's own code fails, that the saga is parked there
+        until somebody has mended the code."""
+        try:
+            command = self._made(state.data if data is None else data, at, undo)
+        except StepBroken as error:
+            return self._event(state, "SagaParked", {"step": self.steps[at].name, "at": at, "undo": undo,
+                                                     "why": f"{error.what}: {error.why}", "turned_back": why})
+        return self._sent(state, at, undo, command, cause=cause, why=why, attempt=attempt)
+
+    def _made(self, data: dict, at: int, undo: bool) -> Event:
+        """What the step's own code makes of the saga's data. Raises `StepBroken`."""
         step = self.steps[at]
         make = step.compensation if undo else step.action
         which = "compensation" if undo else "action"
         try:
-            command = make(dict(state.data if data is None else data))
+            command = make(dict(data))
         except Exception as error:
             where = "".join(f"{place}: {code}. " for place, code in learner_lines(error)[-1:])
             raise StepBroken(f"the {which} of {step.name} failed", why=f"{where}{type(error).__name__}: {error}",
-                             next_step="mend it, then let the saga try again: retry(id)") from error
+                             next_step="mend it; nothing was sent or written") from error
         if not isinstance(command, Event):
             raise StepBroken(f"the {which} of {step.name} gives no command", why=f"it returned {command!r:.60}",
-                             next_step="return Event(type=..., data=...), then let the saga try again: retry(id)")
+                             next_step="return Event(type=..., data=...); nothing was sent or written")
+        return command
+
+    def _sent(self, state: SagaState, at: int, undo: bool, command: Event, *, cause: str = "", why: str = "",
+              attempt: int = 1) -> Event:
+        """The note that a command is about to be sent, with the command in it: a resumed saga sends the very same."""
         command = msgspec.structs.replace(command, correlation_id=state.correlation,
                                           causation_id=cause or state.cause or None)
-        attempt = state.attempt + 1 if at == state.at and undo == state.undoing else 1
-        return self._event(state, "CommandSent", {"step": step.name, "at": at, "attempt": attempt, "undo": undo,
-                                                  "why": why, "command": command.to_json().decode()})
+        return self._event(state, "CommandSent", {"step": self.steps[at].name, "at": at, "attempt": attempt,
+                                                  "undo": undo, "why": why, "command": command.to_json().decode()})
 
     def _note(self, state: SagaState, type: str, cause: Event | None = None, **more: Any) -> Event:
         data = {"step": self.steps[state.at].name, **more}
@@ -238,7 +281,11 @@ class Saga:
 
     def evolve(self, state: SagaState, event: Event) -> SagaState:
         """The state after an event. It changes `state` itself, as a saga reads its own events one by one."""
-        _EVOLVE[event.type](self, state, event)
+        evolve = _EVOLVE.get(event.type)
+        if evolve is None:
+            raise InvalidUse(f"{event.type} is no event of a saga", why="another program has written to its stream",
+                             next_step=f"give the streams of {self.name} to nobody else")
+        evolve(self, state, event)
         state.version, state.last = state.version + 1, event.type
         return state
 
@@ -251,14 +298,18 @@ def _started(saga: Saga, state: SagaState, event: Event) -> None:
 def _sent(saga: Saga, state: SagaState, event: Event) -> None:
     data = event.data
     if "command" in data:
-        state.command, state.at = Event.from_json(data["command"]), data["at"]
+        if [step.name for step in saga.steps[data["at"]:][:1]] != [data["step"]]:
+            raise InvalidUse(f"step {data['at']} of {saga.name} is no longer {data['step']}",
+                             why=f"the saga {state.id} began with other steps",
+                             next_step="keep the steps until all have ended; give a saga with new ones a new name")
+        state.command, state.at = Event.kept(data["command"].encode()), data["at"]  # the store's checksum guards it
     state.attempt, state.undoing, state.again = data["attempt"], data["undo"], False
     state.phase = "undoing" if state.undoing else "running"
-    state.why = data.get("why") or state.why
+    state.why = state.turned_back = data.get("why") or state.turned_back
 
 
 def _step_done(saga: Saga, state: SagaState, event: Event) -> None:
-    state.data[event.data["step"]] = event.data["reply"]
+    state.data = state.data | {event.data["step"]: event.data["reply"]}
     state.command = None
 
 
@@ -268,7 +319,6 @@ def _step_undone(saga: Saga, state: SagaState, event: Event) -> None:
 
 def _refused(saga: Saga, state: SagaState, event: Event) -> None:
     state.again = True
-    state.why = event.data.get("why") or state.why
 
 
 def _nothing(saga: Saga, state: SagaState, event: Event) -> None:
@@ -281,7 +331,11 @@ def _ended(saga: Saga, state: SagaState, event: Event) -> None:
 
 
 def _parked(saga: Saga, state: SagaState, event: Event) -> None:
-    state.phase, state.why = "parked", event.data["why"]
+    data = event.data
+    state.phase, state.why = "parked", data["why"]
+    if "at" in data:  # the code of that step failed: nothing is under way
+        state.at, state.undoing, state.command, state.again = data["at"], data["undo"], None, False
+        state.turned_back = data["turned_back"] or state.turned_back
 
 
 def _taken_up(saga: Saga, state: SagaState, event: Event) -> None:

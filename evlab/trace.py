@@ -33,6 +33,7 @@ class Trace:
 
     def __init__(self, links: list[Link]):
         self.links = links
+        self._link_of = {link.event.id: link for link in links}
 
     def __iter__(self):
         return iter(self.links)
@@ -54,17 +55,14 @@ class Trace:
         """Types of events that lead back to themselves: ("A", "B", "A") if an A caused a B that caused an A."""
         found = []
         for link in self.links:
-            way = [link.event.type]
-            cause = link
-            while (cause := self._of(cause.cause)) is not None:
-                way.append(cause.event.type)
+            way, cause = [link.event.type], link.cause
+            while cause is not None:
+                way.append(cause.type)
                 if way[-1] == way[0]:
                     found.append(tuple(reversed(way)))
                     break
+                cause = self._link_of[cause.id].cause
         return list(dict.fromkeys(found))
-
-    def _of(self, event: Event | None) -> Link | None:
-        return next((link for link in self.links if event is not None and link.event.id == event.id), None)
 
     def __str__(self) -> str:
         lines = []
@@ -77,7 +75,16 @@ class Trace:
 
 
 def trace(events: Iterable[Event], correlation_id: str | None = None) -> Trace:
-    """The tree of these events; of those with that correlation id, if one is given. Children come in order of time."""
+    """The tree of these events; of those with that correlation id, if one is given.
+
+    Events with the same cause come in the order in which they were given, which is the order of hearing. One that comes
+    twice counts once, at its first place. Of events that cause each other in a ring (an id was used twice) the first
+    stands as if nobody had caused it.
+    """
+    if not isinstance(correlation_id, str | None):
+        raise InvalidUse(f"{correlation_id!r:.60} is no correlation id", next_step="give event.correlation_id")
+    if not isinstance(events, Iterable):
+        raise InvalidUse(f"{events!r:.60} is no list of events", next_step="give the events that were heard")
     kept: dict[str, Event] = {}
     times: dict[str, int] = {}
     for event in events:
@@ -90,13 +97,16 @@ def trace(events: Iterable[Event], correlation_id: str | None = None) -> Trace:
     for event in kept.values():
         known = event.causation_id in kept and event.causation_id != event.id
         children.setdefault(event.causation_id if known else None, []).append(event)
-    links: list[Link] = []
-    stack = [(event, 0) for event in reversed(children.get(None, []))]
-    while stack:
-        event, depth = stack.pop()
-        links.append(Link(event, kept.get(event.causation_id) if depth else None, depth, times[event.id]))
-        stack += [(child, depth + 1) for child in reversed(children.get(event.id, []))]
-    return Trace(links)
+    links: dict[str, Link] = {}
+    for first in [*children.get(None, []), *kept.values()]:  # after those without a cause: who is in no tree, in a ring
+        stack = [(first, 0)]
+        while stack:
+            event, depth = stack.pop()
+            if event.id not in links:
+                cause = kept[event.causation_id] if depth else None
+                links[event.id] = Link(event, cause, depth, times[event.id])
+                stack += [(child, depth + 1) for child in reversed(children.get(event.id, []))]
+    return Trace(list(links.values()))
 
 
 class Tracer:
@@ -106,6 +116,8 @@ class Tracer:
     """
 
     def __init__(self, bus: Bus, name: str = "tracer", *, most: int = 100_000):
+        if not isinstance(bus, Bus):
+            raise InvalidUse(f"{bus!r:.60} is no Bus", next_step="write Tracer(bus)")
         if type(most) is not int or most < 1:
             raise InvalidUse(f"most={most!r:.40} is no number of events", next_step="give 1 or more")
         self.events: list[Event] = []
