@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from evlab.env import Env, Real
@@ -74,6 +74,7 @@ class Database:
         self.commits = 0
         """Transactions that this handle has committed: each is one fsync."""
         self._depth, self._doomed = 0, False
+        self._after: list[Callable[[], Any]] = []
         try:
             self._connection, self._check = self.env.database(self.path, node)
         except _ERRORS as error:
@@ -119,6 +120,16 @@ class Database:
         """
         return _Transaction(self)
 
+    def after_commit(self, call: Callable[[], Any]) -> None:
+        """Call it once what was executed so far is on disk: now, or after the commit of the transaction that is open.
+
+        It is not called if that transaction is rolled back.
+        """
+        if self._depth:
+            self._after.append(call)
+        else:
+            call()
+
     def _begin(self) -> None:
         self._check()
         if not self._depth:
@@ -139,11 +150,15 @@ class Database:
             if not failed:
                 self._check()
                 self._commit()
-                return
         except BaseException:
             self._roll_back()
             raise
-        self._roll_back()
+        if failed:
+            self._roll_back()
+        else:
+            calls, self._after = self._after, []
+            for call in calls:
+                call()
 
     def _ready(self) -> None:
         """Raise what keeps the next statement from being what it seems."""
@@ -179,6 +194,7 @@ class Database:
         self.commits += 1
 
     def _roll_back(self) -> None:
+        self._after.clear()
         with contextlib.suppress(sqlite3.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

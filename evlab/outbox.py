@@ -47,7 +47,7 @@ class Outbox:
                              next_step='write Outbox(Database("orders.db"))')
         self.db = db
         self.added = Signal()
-        """Fires when this object gets an event, before the commit: `yield outbox.added`, and then `yield 0`."""
+        """Fires when an event that this object got has been committed: `yield outbox.added`."""
         # AUTOINCREMENT: the numbers go on after the table has been emptied.
         db.execute("CREATE TABLE IF NOT EXISTS outbox (number INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL)")
 
@@ -64,7 +64,7 @@ class Outbox:
             if not isinstance(event, Event):
                 raise InvalidUse(f"{event!r:.60} is not an Event", next_step="add Event(type=..., data=...)")
         self.db.executemany("INSERT INTO outbox (event) VALUES (?)", [(event.to_json().decode(),) for event in events])
-        self.added.fire()
+        self.db.after_commit(self.added.fire)
 
     def waiting(self, limit: int = 100) -> list[Pending]:
         """The oldest events that are not struck out.
@@ -152,7 +152,6 @@ class Relay:
                 yield self.retry
             else:
                 yield self.outbox.added if every is None else every
-                yield 0.0  # whoever added it is still inside of its transaction
 
     def _publish(self, pending: list[Pending]) -> Generator:
         """Publish a batch; how many from its beginning were accepted, and the first error."""

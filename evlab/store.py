@@ -91,7 +91,7 @@ class EventStore(Snapshots):
         self.env, self.path = self.db.env, self.db.path
         self.upcasters = upcasters
         self.appended = Signal()
-        """Fires after each append in this process: `yield store.appended`."""
+        """Fires after each append in this process, once it is on disk: `yield store.appended`."""
         self._prepare()
 
     # ---------------------------------------------------------------------------------------------- append
@@ -117,7 +117,7 @@ class EventStore(Snapshots):
             except ConstraintFailed:  # an id that this stream has already
                 return self._appended_before(stream, events, expected, current)
         self.env.point("appended")
-        self.appended.fire()
+        self.db.after_commit(self.appended.fire)
         return recorded
 
     def _insert(self, stream: str, events: list[Event], current: int, end: int) -> list[Recorded]:

@@ -521,3 +521,22 @@ def test_a_transaction_that_sqlite_has_rolled_back_does_not_go_on():
         with db.transaction():
             db.execute("INSERT INTO t VALUES (1, 1)")
         assert db.rows("SELECT * FROM t") == [(1, 1)]
+
+
+def test_a_call_after_the_commit_is_made_once_it_is_on_disk_and_never_after_a_rollback():
+    db, called = Database(), []
+    db.execute("CREATE TABLE t (n INTEGER)")
+    db.after_commit(lambda: called.append("outside"))
+    assert called == ["outside"], "nothing is open: at once"
+    with db.transaction():
+        with db.transaction():
+            db.execute("INSERT INTO t VALUES (1)")
+            db.after_commit(lambda: called.append(db.in_transaction))
+        assert called == ["outside"], "the inner one is no commit"
+    assert called == ["outside", False]
+    with pytest.raises(ValueError, match="no"), db.transaction():
+        db.after_commit(lambda: called.append("rolled back"))
+        raise ValueError("no")
+    with db.transaction():
+        db.execute("INSERT INTO t VALUES (2)")
+    assert called == ["outside", False]

@@ -365,3 +365,17 @@ def test_a_read_that_a_crash_cut_short_does_not_go_on():
     world.after(0.5, lambda: world.crash("bank", down=0.1))
     world.run()
     assert len(read) == 1
+
+
+def test_appended_is_silent_until_the_outer_transaction_is_on_disk():
+    """Or a follower would handle an event that is rolled back a moment later."""
+    store, seen = EventStore(), []
+    store.appended.next().then(lambda _: seen.append(store.position))
+    with pytest.raises(ValueError, match="no"), store.db.transaction():
+        store.append("a", Event(type="A", data={}, source="s"))
+        raise ValueError("no")
+    assert seen == []
+    with store.db.transaction():
+        store.append("a", Event(type="A", data={}, source="s"))
+        assert seen == []
+    assert seen == [1]
