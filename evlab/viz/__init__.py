@@ -19,6 +19,7 @@ from evlab.viz.partitions import partition_strips
 from evlab.viz.plot import Plot, plot
 from evlab.viz.rebalances import rebalance_chart
 from evlab.viz.replicas import replica_logs, replicas
+from evlab.viz.saga import FlowStep, saga_flow, trace_tree
 from evlab.viz.segments import look_up, retention
 from evlab.viz.steps import Step, steps
 from evlab.viz.streams import stream_strips
@@ -27,7 +28,8 @@ from evlab.viz.theme import ROLES, TONES, use_theme
 from evlab.viz.timeline import timeline
 from evlab.viz.topology import Subscriber, Topology, topology
 
-__all__ = ["ROLES", "TONES", "Figure", "Plot", "Reader", "Step", "Strip", "Subscriber", "Svg", "Topology",
+__all__ = ["ROLES", "TONES", "Figure", "FlowStep", "Plot", "Reader", "Step", "Strip", "Subscriber", "Svg", "Topology",
            "batch_bytes", "compaction", "compare", "compatibility", "cqrs", "crash_table", "lag_plot", "look_up",
            "partition_strips", "plot", "rebalance_chart", "record_bytes", "replica_logs", "replicas", "retention",
-           "steps", "stream_strips", "strip_of", "timeline", "topology", "use_theme"]
+           "saga_flow", "steps", "stream_strips", "strip_of", "timeline", "topology", "trace_tree",
+           "use_theme"]

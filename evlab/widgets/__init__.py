@@ -19,6 +19,7 @@ _HOME_OF = {
     "Playground": "base",
     "RouterPlayground": "router",
     "RunDiffers": "base",
+    "SagaStepper": "saga",
     "Select": "view",
     "Slider": "view",
     "Staleness": "staleness",
