@@ -52,7 +52,10 @@ class Trace:
         return list(dict.fromkeys(link.event.source for link in self.links))
 
     def cycles(self) -> list[tuple[str, ...]]:
-        """Types of events that lead back to themselves: ("A", "B", "A") if an A caused a B that caused an A."""
+        """Types of events that lead back to themselves: ("A", "B", "A") if an A caused a B that caused an A.
+
+        A ring that was walked more than once is told once, from where it began.
+        """
         found = []
         for link in self.links:
             way, cause = [link.event.type], link.cause
@@ -62,7 +65,10 @@ class Trace:
                     found.append(tuple(reversed(way)))
                     break
                 cause = self._link_of[cause.id].cause
-        return list(dict.fromkeys(found))
+        rings: dict[frozenset, tuple[str, ...]] = {}
+        for way in found:
+            rings.setdefault(frozenset(way), way)
+        return list(rings.values())
 
     def __str__(self) -> str:
         lines = []
