@@ -1,0 +1,21 @@
+# The empty key is cut into one empty word.
+# expect: lab08.q1 fails, hint=EMPTY_KEY
+
+# answer: lab08.q1
+def matches(pattern, key):
+    return fits(cut(pattern), cut(key))
+
+
+def cut(text):
+    return text.split(".")
+
+
+def fits(wanted, words):
+    if not wanted:
+        return not words
+    first, rest = wanted[0], wanted[1:]
+    if first == "#":
+        return any(fits(rest, words[taken:]) for taken in range(len(words) + 1))
+    if first == "*":
+        return bool(words) and fits(rest, words[1:])
+    return bool(words) and words[0] == first and fits(rest, words[1:])

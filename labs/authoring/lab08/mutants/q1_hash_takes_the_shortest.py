@@ -1,0 +1,23 @@
+# # stops at the first place where the next word fits, and never tries another.
+# expect: lab08.q1 fails, hint=HASH_TRIES_ONCE
+
+# answer: lab08.q1
+def matches(pattern, key):
+    return fits(cut(pattern), cut(key))
+
+
+def cut(text):
+    return text.split(".") if text else []
+
+
+def fits(wanted, words):
+    if not wanted:
+        return not words
+    first, rest = wanted[0], wanted[1:]
+    if first == "#":
+        if not rest or rest[0] in "*#":
+            return any(fits(rest, words[taken:]) for taken in range(len(words) + 1))
+        return rest[0] in words and fits(rest, words[words.index(rest[0]):])
+    if first == "*":
+        return bool(words) and fits(rest, words[1:])
+    return bool(words) and words[0] == first and fits(rest, words[1:])

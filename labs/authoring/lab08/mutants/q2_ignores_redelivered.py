@@ -1,0 +1,19 @@
+# Ships what comes.
+# expect: lab08.q2 fails, hint=IGNORES_REDELIVERED
+
+# answer: lab08.q2
+from evlab import Timeout
+
+
+def start(client, carrier):
+    def handle(delivery):
+        order = delivery.event.key
+        try:
+            carrier.ship(order)
+        except Timeout:
+            delivery.nack(requeue=True)
+        else:
+            delivery.ack()
+
+    channel = client.channel(prefetch=1)
+    channel.consume("orders", handle, acks="manual")

@@ -1,0 +1,20 @@
+# A nack without requeue: dead.
+# expect: lab08.q2 fails, hint=REJECTS
+
+# answer: lab08.q2
+from evlab import Timeout
+
+
+def start(client, carrier):
+    def handle(delivery):
+        order = delivery.event.key
+        try:
+            if not (delivery.redelivered and carrier.has(order)):
+                carrier.ship(order)
+        except Timeout:
+            delivery.nack(requeue=False)
+        else:
+            delivery.ack()
+
+    channel = client.channel(prefetch=1)
+    channel.consume("orders", handle, acks="manual")

@@ -1,0 +1,19 @@
+# No limit: the broker deals out all that there is.
+# expect: lab08.q2 fails, hint=HOARDS
+
+# answer: lab08.q2
+from evlab import Timeout
+
+
+def start(client, carrier):
+    def handle(delivery):
+        order = delivery.event.key
+        try:
+            if not (delivery.redelivered and carrier.has(order)):
+                carrier.ship(order)
+        except Timeout:
+            delivery.nack(requeue=True)
+        else:
+            delivery.ack()
+
+    client.channel().consume("orders", handle, acks="manual")

@@ -1,0 +1,20 @@
+# Two consumers in one process: one order each.
+# expect: lab08.q2 fails, hint=HOARDS
+
+# answer: lab08.q2
+from evlab import Timeout
+
+
+def start(client, carrier):
+    def handle(delivery):
+        order = delivery.event.key
+        try:
+            if not (delivery.redelivered and carrier.has(order)):
+                carrier.ship(order)
+        except Timeout:
+            delivery.nack(requeue=True)
+        else:
+            delivery.ack()
+
+    for _ in range(2):
+        client.channel(prefetch=1).consume("orders", handle, acks="manual")

@@ -1,0 +1,25 @@
+# Counts in a dict of the process.
+# expect: lab08.q3 fails, hint=FORGETS_COUNT
+
+# answer: lab08.q3
+def declare(client, waits):
+    client.declare_queue("orders")
+    client.declare_queue("orders.parked")
+    for wait in waits:
+        client.declare_queue(f"orders.wait.{wait}", ttl=wait * 1000, dead_letter_exchange="",
+                             dead_letter_key="orders")
+
+
+COUNTS = {}
+
+
+def handle(client, delivery, work, waits):
+    failed = COUNTS.get(delivery.event.key, 0)
+    try:
+        work(delivery.event)
+    except Exception as error:
+        print(delivery.event.key, "failed:", error)
+        COUNTS[delivery.event.key] = failed + 1
+        queue = f"orders.wait.{waits[failed]}" if failed < len(waits) else "orders.parked"
+        client.publish("", queue, delivery.body, headers={**delivery.headers, "attempts": failed + 1})
+    delivery.ack()

@@ -1,0 +1,22 @@
+# Takes an empty list for one that was forgotten.
+# expect: lab08.q3 fails, hint=WRONG_ATTEMPTS
+
+# answer: lab08.q3
+def declare(client, waits):
+    client.declare_queue("orders")
+    client.declare_queue("orders.parked")
+    for wait in waits or [1]:
+        client.declare_queue(f"orders.wait.{wait}", ttl=wait * 1000, dead_letter_exchange="",
+                             dead_letter_key="orders")
+
+
+def handle(client, delivery, work, waits):
+    waits = waits or [1]
+    failed = delivery.headers.get("attempts", 0)
+    try:
+        work(delivery.event)
+    except Exception as error:
+        print(delivery.event.key, "failed:", error)
+        queue = f"orders.wait.{waits[failed]}" if failed < len(waits) else "orders.parked"
+        client.publish("", queue, delivery.body, headers={**delivery.headers, "attempts": failed + 1})
+    delivery.ack()

@@ -1,0 +1,20 @@
+# The waiting queues have no dead-letter exchange.
+# expect: lab08.q3 fails, hint=NO_WAY_BACK
+
+# answer: lab08.q3
+def declare(client, waits):
+    client.declare_queue("orders")
+    client.declare_queue("orders.parked")
+    for wait in waits:
+        client.declare_queue(f"orders.wait.{wait}", ttl=wait * 1000)
+
+
+def handle(client, delivery, work, waits):
+    failed = delivery.headers.get("attempts", 0)
+    try:
+        work(delivery.event)
+    except Exception as error:
+        print(delivery.event.key, "failed:", error)
+        queue = f"orders.wait.{waits[failed]}" if failed < len(waits) else "orders.parked"
+        client.publish("", queue, delivery.body, headers={**delivery.headers, "attempts": failed + 1})
+    delivery.ack()

@@ -1,0 +1,24 @@
+# Rejects it after the last attempt, and no dead-letter exchange leads on.
+# expect: lab08.q3 fails, hint=NOT_PARKED
+
+# answer: lab08.q3
+def declare(client, waits):
+    client.declare_queue("orders")
+    client.declare_queue("orders.parked")
+    for wait in waits:
+        client.declare_queue(f"orders.wait.{wait}", ttl=wait * 1000, dead_letter_exchange="",
+                             dead_letter_key="orders")
+
+
+def handle(client, delivery, work, waits):
+    failed = delivery.headers.get("attempts", 0)
+    try:
+        work(delivery.event)
+    except Exception as error:
+        if failed == len(waits):
+            delivery.nack(requeue=False)
+            return
+        print(error)
+        client.publish("", f"orders.wait.{waits[failed]}", delivery.body,
+                       headers={**delivery.headers, "attempts": failed + 1})
+    delivery.ack()

@@ -1,0 +1,20 @@
+# Says that it does not know, though it was told.
+# expect: lab08.q4 fails, hint=NACK_IS_UNKNOWN
+
+# answer: lab08.q4
+from evlab import EvlabError, Timeout
+
+
+def send(client, event, waits, sleep):
+    outcome = "unknown"
+    for number in range(len(waits) + 1):
+        if number:
+            sleep(waits[number - 1])
+        try:
+            confirm = client.publish("shop", event.routing_key, event, mandatory=True)
+            return "sent" if confirm.returned is None else "unroutable"
+        except Timeout:
+            outcome = "unknown"
+        except EvlabError as error:
+            print("refused:", error)
+    return outcome
