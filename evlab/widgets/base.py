@@ -313,7 +313,8 @@ def _explain(problem: BaseException | None) -> str:
     if problem is None:
         return ""
     if isinstance(problem, EvlabError):
-        return " ".join(_sentence(part) for part in (problem.what, problem.why, problem.next_step) if part)
+        step = problem.next_step[:1].upper() + problem.next_step[1:]
+        return " ".join(_sentence(part) for part in (problem.what, problem.why, step) if part)
     return f"The last action failed with {_sentence(f'{type(problem).__name__}: {problem}')} You can go on, or reset."
 
 

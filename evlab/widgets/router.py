@@ -178,6 +178,7 @@ class RouterPlayground(Playground):
         headers = value == "headers"
         if headers != (self.kind == "headers"):
             self.wants = {queue: wants["headers" if headers else "topic"] for queue, wants in BINDINGS.items()}
+            self.key = HEADERS.get(self.key, HEADERS[KEYS[0]]) if headers else KEYS[0]
         self.kind = value
         self._bind_all()
         self.said = f"The exchange was deleted and declared anew: {value}. So were its bindings."

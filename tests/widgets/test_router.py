@@ -74,10 +74,22 @@ def test_each_type_of_exchange(kind, key, expected):
     assert [queue for queue in BINDINGS if row(playground, 1)[queue] != "-"] == expected
 
 
+def test_the_field_for_a_key_of_yours_holds_headers_where_the_exchange_looks_at_those():
+    playground = RouterPlayground()
+    for kind, held in (("headers", "kind=order country=DE"), ("headers", "kind=order country=DE"),
+                       ("topic", "order.placed")):
+        playground.do("kind", kind)
+        field = next(control for control in shown(playground)["controls"] if control.id == "key")
+        assert field.value == held == playground.key
+    assert row(playground.do("own"), 1)["email"] != "-"
+
+
 def test_a_wrong_binding_of_a_headers_exchange_is_refused_and_the_old_one_stays():
     playground = RouterPlayground().do("kind", "headers")
     with pytest.raises(InvalidUse, match="all or any"):
         playground.do("binding-email", "kind=order")
+    playground.heard("binding-email", "kind=order", 1)
+    assert playground.view["problem"].endswith("does not say all or any. Write all kind=order, or any kind=order.")
     playground.do("publish-order-placed")
     assert row(playground, 1)["email"] != "-"
     with pytest.raises(InvalidUse, match="ignores keys"):
