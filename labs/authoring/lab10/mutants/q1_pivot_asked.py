@@ -1,0 +1,16 @@
+# A pivot that was asked is the end of all undoing, a refused one too.
+# expect: lab10.q1 fails, hint=LEAVES_ONE
+
+# answer: lab10.q1
+def compensations(steps, outcomes):
+    undos = []
+    for step in steps:
+        outcome = outcomes.get(step["name"])
+        if step["kind"] == "pivot" and outcome:
+            return []
+        if outcome in ("done", "unknown"):
+            if step["kind"] == "pivot":
+                return []
+            if step["undo"] is not None:
+                undos.insert(0, step["undo"])
+    return undos

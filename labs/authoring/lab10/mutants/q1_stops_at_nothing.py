@@ -1,0 +1,15 @@
+# Stops at a step that has nothing to undo.
+# expect: lab10.q1 fails, hint=LEAVES_ONE
+
+# answer: lab10.q1
+def compensations(steps, outcomes):
+    undos = []
+    for step in steps:
+        outcome = outcomes.get(step["name"])
+        if outcome in ("done", "unknown"):
+            if step["kind"] == "pivot":
+                return []
+            if step["undo"] is None:
+                break
+            undos.insert(0, step["undo"])
+    return undos

@@ -1,0 +1,21 @@
+# The second release is refused: there is nothing left.
+# expect: lab10.q2 fails, hint=RELEASES_WRONG
+
+# answer: lab10.q2
+class Stock:
+    def __init__(self, free):
+        self.free, self.orders = free, {}
+
+    def reserve(self, order, pieces):
+        if order not in self.orders:
+            self.orders[order] = pieces if pieces <= self.free else None
+            self.free -= self.orders[order] or 0
+        return "refused" if self.orders[order] is None else "done"
+
+    def release(self, order):
+        if self.orders.get(order, 0) is None:
+            return "refused"
+
+        self.free += self.orders.get(order) or 0
+        self.orders[order] = None
+        return "done"

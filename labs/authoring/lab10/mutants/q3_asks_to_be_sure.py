@@ -1,0 +1,19 @@
+# Asks once more after a done, to be sure.
+# expect: lab10.q3 fails, hint=ASKS_AFTER_DONE
+
+# answer: lab10.q3
+from evlab import Timeout
+
+
+def settle(kind, new_command, ask, attempts=3):
+    asked = new_command()
+    for attempt in range(attempts):
+        try:
+            answer = ask(asked)
+        except Timeout:
+            continue
+        if answer == "done" or kind in ("compensatable", "pivot"):
+            return answer if answer == "refused" else ask(asked)
+        if attempt + 1 < attempts:
+            asked = new_command()
+    return "unknown" if kind == "compensatable" else "parked"

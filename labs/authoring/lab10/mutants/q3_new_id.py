@@ -1,0 +1,20 @@
+# Makes a new command for each attempt.
+# expect: lab10.q3 fails, hint=NEW_ID
+
+# answer: lab10.q3
+from evlab import Timeout
+
+
+def settle(kind, new_command, ask, attempts=3):
+    asked = new_command()
+    for attempt in range(attempts):
+        try:
+            answer = ask(asked)
+        except Timeout:
+            asked = new_command()
+            continue
+        if answer == "done" or kind in ("compensatable", "pivot"):
+            return answer
+        if attempt + 1 < attempts:
+            asked = new_command()
+    return "unknown" if kind == "compensatable" else "parked"

@@ -1,0 +1,17 @@
+# Sends the command that was refused again.
+# expect: lab10.q3 fails, hint=SAME_AFTER_NO
+
+# answer: lab10.q3
+from evlab import Timeout
+
+
+def settle(kind, new_command, ask, attempts=3):
+    asked = new_command()
+    for attempt in range(attempts):
+        try:
+            answer = ask(asked)
+        except Timeout:
+            continue
+        if answer == "done" or kind in ("compensatable", "pivot"):
+            return answer
+    return "unknown" if kind == "compensatable" else "parked"

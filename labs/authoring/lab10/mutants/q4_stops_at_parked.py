@@ -1,0 +1,41 @@
+# Says nothing of a parked saga.
+# expect: lab10.q4 fails, hint=NO_END
+
+# answer: lab10.q4
+from evlab import Event
+
+
+def run(store, order, steps, ask, attempts=3):
+    events = [recorded.event for recorded in store.read(order)]
+
+    def write(event):
+        store.append(order, [event], expected=len(events))
+        events.append(event)
+
+    def perform(type, kind):
+        for event in events:
+            if event.type == "Settled" and event.data["what"] == type:
+                return event.data["outcome"]
+        under_way = [event for event in events[-1:] if event.type == type]
+
+        def written_command():
+            if under_way:
+                return under_way.pop()
+            write(command(type, order))
+            return events[-1]
+
+        outcome = settle(kind, written_command, ask, attempts)
+        write(Event(type="Settled", data={"what": type, "outcome": outcome}, source="orders", key=order))
+        return outcome
+
+    outcomes = {}
+    for step in steps:
+        outcomes[step["name"]] = outcome = perform(step["name"], step["kind"])
+        if outcome == "parked":
+            return None
+        if outcome != "done":
+            for undo in compensations(steps, outcomes):
+                if perform(undo, "undo") == "parked":
+                    return "parked"
+            return "compensated"
+    return "completed"

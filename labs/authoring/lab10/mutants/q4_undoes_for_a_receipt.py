@@ -1,0 +1,42 @@
+# Turns back when the receipt cannot be sent.
+# expect: lab10.q4 fails, hint=UNDOES_SHIPPED
+
+# answer: lab10.q4
+from evlab import Event
+
+
+def run(store, order, steps, ask, attempts=3):
+    events = [recorded.event for recorded in store.read(order)]
+
+    def write(event):
+        store.append(order, [event], expected=len(events))
+        events.append(event)
+
+    def perform(type, kind):
+        for event in events:
+            if event.type == "Settled" and event.data["what"] == type:
+                return event.data["outcome"]
+        under_way = [event for event in events[-1:] if event.type == type]
+
+        def written_command():
+            if under_way:
+                return under_way.pop()
+            write(command(type, order))
+            return events[-1]
+
+        outcome = settle(kind, written_command, ask, attempts)
+        write(Event(type="Settled", data={"what": type, "outcome": outcome}, source="orders", key=order))
+        return outcome
+
+    outcomes = {}
+    for step in steps:
+        outcomes[step["name"]] = outcome = perform(step["name"], step["kind"])
+        if outcome == "parked" and step["kind"] == "pivot":
+            return "parked"
+        if outcome != "done":
+            for undo in [one["undo"] for one in reversed(steps) if one["undo"]
+                         and outcomes.get(one["name"]) in ("done", "unknown")]:
+                if perform(undo, "undo") == "parked":
+                    return "parked"
+            return "compensated"
+    return "completed"
