@@ -114,7 +114,7 @@ def one_owner(case: Case):
 
 @q1.check("the pieces are consecutive, and the first members get what is left over", histories=4)
 def pieces(case: Case):
-    partitions, count = ((5, 2), (7, 3), (8, 3), (11, 4))[turn(case, 4)]
+    partitions, count = ((5, 2), (7, 3), (8, 3), (10, 4))[turn(case, 4)]
     topics, names = {"orders": partitions}, people(case, count)
     wishes = {member: ["orders"] for member in names}
     got, due = shares_of(case, topics, wishes), assign_range(topics, wishes)
@@ -298,10 +298,13 @@ def undone_is_not_committed(case: Case):
     if wrong:
         raise wrong[0]
     done, lines = [one.place for one in group.handled], [one.entry for one in group.commits]
-    if bad in done or (not group.deaths and not any(number > bad[1] for one in group.commits
-                                                    for number in one.offsets.values())):
+    if bad in done:
         return
     failed = [one.entry for one in group.done if not one.fine]
+    if not group.deaths and not any(number > bad[1] for one in group.commits for number in one.offsets.values()):
+        what = "`run` returned as if all were well" if group.ended else f"`run` kept it: {len(failed)} attempts so far"
+        case.blame("HIDES_THE_ERROR", f"the work on {said(bad)} failed, and the error did not come out; {what}",
+                   *failed[:4], *case.entries("note"))
     if group.deaths:
         case.blame("COMMITS_UNDONE", f"the work on {said(bad)} failed, and on its way out the process committed it: it "
                                      "is lost", *failed, *lines, *case.entries("note"))
@@ -509,6 +512,10 @@ def nothing_lost(case: Case, group: Group, hint: str, why: str) -> None:
     """Blame a record that is neither done nor set aside."""
     settled = {one.place for one in group.handled} | {place for _, place, _ in group.aside}
     committed = group.committed
+    if group.ended and (left := [place for place in group.records if place not in settled]):
+        case.blame("STOPS_WHEN_IDLE", f"`run_past_poison` has returned, and {said(left[0])} of "
+                                      f"{group.records[left[0]].fields['key']} was still to come",
+                   *case.entries("note"))
     for place, record in group.records.items():
         if place not in settled:
             passed = committed.get(place[0], 0) > place[1]
@@ -638,14 +645,17 @@ def killed_at_poison(case: Case):
     all_committed(case, group)
 
 
-@q4.check("who takes the partition over knows which keys are parked", histories=2)
+@q4.check("who takes the partition over knows which keys are parked", histories=3)
 def handed_over(case: Case):
+    if turn(case, 3) == 2:
+        parked_while_it_waits(case)
+        return
     keys = keys_for(case, 1, 2)
     poison = [keys[0][0], keys[1][0]]
     group = Group(case, loop_past, [[], []], batch=3, fails=lambda place, tried: place in ((0, 0), (1, 0)))
     group.join(A)
     group.later(6.0, keys)
-    if turn(case, 2):
+    if turn(case, 3):
         group.join(B, 0.0)
         group.kill(A, 14.0)
     else:
@@ -653,9 +663,27 @@ def handed_over(case: Case):
     group.later(24.0, [[key] for key in poison])
     group.run(45)
     poison_came_out(case, group, (0, 0))
+    newcomer_knows(case, group, ((0, 0), (1, 0)))
+
+
+def parked_while_it_waits(case: Case):
+    """B waits in its poll while A parks a key and hands the partition over: that poll gives the key's next record."""
+    [keys] = keys_for(case, 3)
+    group = Group(case, loop_past, [[], []], batch=3, fails=lambda place, tried: place == (1, 1), slow={(1, 0): 0.8})
+    group.looks = 10
+    group.join(A)
+    group.later(6.0, [[], [*keys, keys[1]]])  # A hears of B at 7.0, parks a key at 7.4, polls at 7.5
+    group.join(B, 6.8)  # it looks for parked keys, and polls; at 7.6 that poll gives 1@3
+    group.run(30)
+    poison_came_out(case, group, (1, 1))
+    newcomer_knows(case, group, ((1, 1),))
+
+
+def newcomer_knows(case: Case, group: Group, bad: tuple) -> None:
+    """Blame a later record of a parked key that was handled by a member that does not know of it."""
     for one in group.done:
         stone = next((entry for entry, _, key in group.aside if key == one.key and entry < one.entry), None)
-        if stone is not None and one.place not in ((0, 0), (1, 0)):
+        if stone is not None and one.place not in bad:
             case.blame("NEWCOMER_FORGETS", f"{one.key} is parked, and {one.node}, which has its partition now, handled "
                                            f"{said(one.place)} of it", stone, one.entry, *case.entries("note"))
     nothing_lost(case, group, "SKIPS", "came behind a parked one of its key")

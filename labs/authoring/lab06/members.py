@@ -87,6 +87,8 @@ class Group:
         """Entries that say of a process which has ended by itself that it was killed."""
         self.refused_often: Callable[[list[int]], None] | None = None
         """Called with the entries of refused commits, if there are five of them between two polls."""
+        self.looks = 1
+        """How often a poll that waits looks again in its second."""
         self.waiting = 0
         """How many more times records will come."""
         self.ends = [0] * len(keys)
@@ -194,7 +196,7 @@ class Group:
         else:
             if not self.stopping:
                 self.ended.append(node)
-                self.case.history.note("`run` has returned: the process ends", node=node)
+                self.case.history.note("your function has returned: the process ends", node=node)
 
     def moment(self, node: str) -> None:
         """A crash may strike here."""
@@ -246,10 +248,11 @@ class _Member:
         self.polls += 1
         self.refused = 0
         found = self.consumer.poll(max_records=most)
-        if not found:
-            yield 1.0
+        for _ in range(0 if found else self.group.looks):
+            yield 1.0 / self.group.looks
             self._still_on()
-            found = self.consumer.poll(max_records=most)
+            if found := self.consumer.poll(max_records=most):
+                break
         if found:
             self.history.note("poll gives " + ", ".join(said((one.partition, one.offset)) for one in found),
                               node=self.node)

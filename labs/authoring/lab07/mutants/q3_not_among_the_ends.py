@@ -1,0 +1,21 @@
+# Idle only if one of the ends is the very offset, and not one before it.
+# expect: lab07.q3 fails, hint=STOP_WHEN_IDLE
+
+# answer: lab07.q3
+def health(commits, ends, now):
+    offsets, times, lags = ([commit[place] for commit in commits] for place in range(3))
+    if len(commits) < 10:
+        return "OK"
+    if ends[-1] <= offsets[-1]:
+        return "OK"
+    if now - times[-1] > times[-1] - times[0] and offsets[-1] not in ends:
+        return "STOP"
+    if any(max(offsets[place:]) < offsets[place - 1] for place in range(1, 10)):
+        return "REWIND"
+    if 0 in lags:
+        return "OK"
+    if len(set(offsets)) == 1:
+        return "STALL"
+    if lags == sorted(lags):
+        return "WARN"
+    return "OK"

@@ -1,0 +1,11 @@
+# Commits in a finally, in good times and in bad.
+# expect: lab09.q1 fails, hint=MARK_STAYS
+
+# answer: lab09.q1
+def once(db, consumer, event, effect):
+    db.begin()
+    try:
+        if db.execute("INSERT INTO inbox VALUES (?, ?) ON CONFLICT DO NOTHING RETURNING id", [consumer, event.id]):
+            effect()
+    finally:
+        db.commit()

@@ -1,0 +1,10 @@
+# A transaction for the effect, and one for the mark.
+# expect: lab09.q1 fails, hint=DONE_NOT_MARKED
+
+# answer: lab09.q1
+def once(db, consumer, event, effect):
+    if not db.execute("SELECT 1 FROM inbox WHERE consumer = ? AND id = ?", [consumer, event.id]):
+        with transaction(db):
+            effect()
+        with transaction(db):
+            db.execute("INSERT OR IGNORE INTO inbox VALUES (?, ?)", [consumer, event.id])

@@ -1,0 +1,15 @@
+# Deduplicates by the payload, within the window.
+# expect: lab09.q2 fails, hint=EQUAL_IS_COPY
+
+# answer: lab09.q2
+class Inbox:
+    def __init__(self, db, consumer, keep, clock):
+        self.db, self.consumer, self.keep, self.clock = db, consumer, keep, clock
+
+    def once(self, event, effect):
+        now = self.clock()
+        with transaction(self.db):
+            self.db.execute("DELETE FROM seen WHERE consumer = ? AND at < ?", [self.consumer, now - self.keep])
+            if self.db.execute("INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+                               [self.consumer, str(event.data), now]):
+                effect()

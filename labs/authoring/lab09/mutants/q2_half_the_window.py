@@ -1,0 +1,15 @@
+# Counts the window in minutes, and rounds down to half of it.
+# expect: lab09.q2 fails, hint=WINDOW_TOO_SMALL
+
+# answer: lab09.q2
+class Inbox:
+    def __init__(self, db, consumer, keep, clock):
+        self.db, self.consumer, self.keep, self.clock = db, consumer, keep, clock
+
+    def once(self, event, effect):
+        now = self.clock()
+        with transaction(self.db):
+            self.db.execute("DELETE FROM seen WHERE consumer = ? AND at < ?", [self.consumer, now - self.keep // 2])
+            if self.db.execute("INSERT INTO seen VALUES (?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+                               [self.consumer, event.id, now]):
+                effect()

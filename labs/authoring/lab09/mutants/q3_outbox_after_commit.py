@@ -1,0 +1,17 @@
+# The row in a transaction, the events in the next.
+# expect: lab09.q3 fails, hint=ROW_ONLY
+
+# answer: lab09.q3
+from evlab import Event
+
+
+def place(db, bus, order, voucher):
+    events = [Event(type="OrderPlaced", key=order, source="shop")]
+    if voucher:
+        events.append(Event(type="VoucherUsed", key=order, source="shop", data={"voucher": voucher}))
+
+    with transaction(db):
+        db.execute("INSERT INTO orders VALUES (?, ?)", [order, voucher])
+    with transaction(db):
+        for event in events:
+            db.execute("INSERT INTO outbox (event) VALUES (?)", [event.to_json().decode()])

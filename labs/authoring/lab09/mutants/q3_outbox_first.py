@@ -1,0 +1,15 @@
+# The events first, so that none is forgotten.
+# expect: lab09.q3 fails, hint=EVENT_ONLY
+
+# answer: lab09.q3
+from evlab import Event
+
+
+def place(db, bus, order, voucher):
+    events = [Event(type="OrderPlaced", key=order, source="shop")]
+    if voucher:
+        events.append(Event(type="VoucherUsed", key=order, source="shop", data={"voucher": voucher}))
+
+    for event in events:
+        db.execute("INSERT INTO outbox (event) VALUES (?)", [event.to_json().decode()])
+    db.execute("INSERT INTO orders VALUES (?, ?)", [order, voucher])

@@ -1,0 +1,15 @@
+# Writes the event alone: the row can be made of it.
+# expect: lab09.q3 fails, hint=NO_ROW
+
+# answer: lab09.q3
+from evlab import Event
+
+
+def place(db, bus, order, voucher):
+    events = [Event(type="OrderPlaced", key=order, source="shop")]
+    if voucher:
+        events.append(Event(type="VoucherUsed", key=order, source="shop", data={"voucher": voucher}))
+
+    with transaction(db):
+        for event in events:
+            db.execute("INSERT INTO outbox (event) VALUES (?)", [event.to_json().decode()])

@@ -1,0 +1,11 @@
+# Tries once.
+# expect: lab09.q4 fails, hint=GIVES_UP
+
+# answer: lab09.q4
+from evlab import Event, EvlabError
+
+
+def relay(db, bus, attempts):
+    for number, text in db.execute("SELECT number, event FROM outbox ORDER BY number"):
+        bus.publish(Event.from_json(text))
+        db.execute("DELETE FROM outbox WHERE number = ?", [number])

@@ -1,0 +1,19 @@
+# Strikes out and publishes nothing.
+# expect: lab09.q4 fails, hint=NOTHING_PUBLISHED
+
+# answer: lab09.q4
+from evlab import Event, EvlabError
+
+
+def relay(db, bus, attempts):
+    for number, _ in db.execute("SELECT number, event FROM outbox ORDER BY number"):
+        db.execute("DELETE FROM outbox WHERE number = ?", [number])
+
+
+def publish(bus, event, attempts):
+    for attempt in range(1, attempts + 1):
+        try:
+            return bus.publish(event)
+        except EvlabError:
+            if attempt == attempts:
+                raise

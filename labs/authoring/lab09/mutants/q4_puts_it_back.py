@@ -1,0 +1,24 @@
+# Strikes out, publishes, and puts it back after an error; a crash does not.
+# expect: lab09.q4 fails, hint=STRIKES_FIRST
+
+# answer: lab09.q4
+from evlab import Event, EvlabError
+
+
+def relay(db, bus, attempts):
+    for number, text in db.execute("SELECT number, event FROM outbox ORDER BY number"):
+        db.execute("DELETE FROM outbox WHERE number = ?", [number])
+        try:
+            publish(bus, Event.from_json(text), attempts)
+        except EvlabError:
+            db.execute("INSERT INTO outbox VALUES (?, ?)", [number, text])
+            raise
+
+
+def publish(bus, event, attempts):
+    for attempt in range(1, attempts + 1):
+        try:
+            return bus.publish(event)
+        except EvlabError:
+            if attempt == attempts:
+                raise
