@@ -88,11 +88,14 @@ class Proof:
         return not self.broken
 
 
-def prove(name: str, *, seeds: int = 20, wrong_seeds: int = 0, jobs: int = 2, only: str = "",
-          tell: Callable[[int, int], None] = lambda done, total: None) -> Proof:
+def prove(name: str, *, seeds: int = 20, wrong_seeds: int = 0, right_seeds: int = 0, sample: int = 1, jobs: int = 2,
+          only: str = "", tell: Callable[[int, int], None] = lambda done, total: None) -> Proof:
     """Judge every variant of a lab with the seeds 0, 1, ... and hold what was found against the rules.
 
     wrong_seeds: how many seeds a mutant or a gap meets; together they meet every one. By default all.
+    right_seeds: how many the right answers beside the master meet; by default all.
+    sample: of the wrong answers take the first for each hint, and every so many of the others; by default all. Whether
+    each promise is broken by one is asked of all of them only.
     only: the variants whose names hold this text, and the master; the rules about all of them (4) are left out.
     `tell(done, total)` is called as the work goes on. Raises `InvalidUse`, `MasterError` and `CourseFileError` for a
     lab that cannot be used at all.
@@ -100,15 +103,16 @@ def prove(name: str, *, seeds: int = 20, wrong_seeds: int = 0, jobs: int = 2, on
     lab, folder, master = find_lab(name), authoring_folder() / name, master_of(name)
     learners = learners_bytes(name)
     variants, faults = variants_of(lab, folder, master, cells_of(learners, master.name))
-    variants = [one for one in variants if only in one.name or one.kind == "master"]
-    rows = {one.name: Row(one, _seeds_of(one, number, seeds, wrong_seeds)) for number, one in enumerate(variants)}
+    variants = [one for one in sampled(variants, sample) if only in one.name or one.kind == "master"]
+    rows = {one.name: Row(one, _seeds_of(one, number, seeds, wrong_seeds, right_seeds))
+            for number, one in enumerate(variants)}
     _judge_all(lab, list(rows.values()), jobs, tell)
     proof = Proof(name, list(rows.values()), [Broken(f"{name}/{file}", what) for file, what in faults])
     for row in proof.rows:
         row.broken = [Broken(f"{name}/{row.variant.name}", what) for what in _faults_of(row, lab)]
         proof.broken += row.broken
     if not only:
-        proof.broken += [Broken(name, what) for what in _uncovered(lab, folder, proof.rows)]
+        proof.broken += [Broken(name, what) for what in _uncovered(lab, folder, proof.rows, promises=sample == 1)]
         proof.broken += [Broken(name, what) for what in _bad_texts(lab, folder)]
         proof.broken += [Broken(name, what) for what in _bad_cards(lab, proof.notes)]
         given = course_folder() / "labs" / master.name
@@ -117,8 +121,23 @@ def prove(name: str, *, seeds: int = 20, wrong_seeds: int = 0, jobs: int = 2, on
     return proof
 
 
-def _seeds_of(variant: Variant, number: int, seeds: int, wrong_seeds: int) -> list[int]:
-    if variant.kind in ("master", "right") or not 0 < wrong_seeds < seeds:
+def sampled(variants: list[Variant], every: int) -> list[Variant]:
+    """All variants but wrong answers; of those the first for each hint, and every so many of the others."""
+    kept, hints, others = [], set(), 0
+    for one in variants:
+        if one.kind == "mutant" and (one.question, one.hint) in hints:
+            others += 1
+            if others % every:
+                continue
+        hints.add((one.question, one.hint))
+        kept.append(one)
+    return kept
+
+
+def _seeds_of(variant: Variant, number: int, seeds: int, wrong_seeds: int, right_seeds: int) -> list[int]:
+    if variant.kind == "right":
+        return list(range(min(seeds, right_seeds or seeds)))
+    if variant.kind == "master" or not 0 < wrong_seeds < seeds:
         return list(range(seeds))
     return sorted({(number * wrong_seeds + n) % seeds for n in range(wrong_seeds)})
 
@@ -179,14 +198,14 @@ def _due(variant: Variant, id: str) -> str:
     return f"fail with {variant.hint}" if id == variant.question else "pass"
 
 
-def _uncovered(lab: Lab, folder: pathlib.Path, rows: list[Row]) -> Iterator[str]:
-    """Promises that no mutant breaks, and hints that none hits."""
+def _uncovered(lab: Lab, folder: pathlib.Path, rows: list[Row], promises: bool) -> Iterator[str]:
+    """Promises that no mutant breaks (not asked of a sample), and hints that none hits."""
     seen = [one[row.variant.question] for row in rows if row.variant.kind == "mutant" for one in row.verdicts.values()]
     broken = {(row.variant.question, one[row.variant.question].promise) for row in rows
               if row.variant.kind == "mutant" for one in row.verdicts.values()}
     for id, question in lab.questions.items():
         for check in question.checks:
-            if (id, check.promise) not in broken:
+            if promises and (id, check.promise) not in broken:
                 yield f"no mutant breaks the promise of {id} that {check.promise!r}"
         if not question.checks:
             yield f"{id} has no check, so any answer passes"

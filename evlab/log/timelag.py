@@ -78,7 +78,8 @@ def time_lag(points: Iterable[Point], committed: int | None, now: float) -> floa
     left, right = _neighbours(line, committed)
     if right.offset <= left.offset:  # a single point, or a flat line
         return math.nan
-    reached = right.time - (right.offset - committed) * (right.time - left.time) / (right.offset - left.offset)
+    seconds, offsets = right.time - left.time, right.offset - left.offset
+    reached = right.time - (right.offset - committed) * seconds / offsets
     return max(0.0, now - reached)
 
 

@@ -215,7 +215,11 @@ def test_lab_opens_the_first_notebook_with_settings_of_its_own_and_asks_nobody_f
             seen = own_thread.submit(look, address, chromium).result()
     finally:
         server.terminate()
-        server.wait(timeout=90)
+        try:
+            server.wait(timeout=30)
+        except subprocess.TimeoutExpired:  # a kernel that is slow to end: what is asked here is what was seen
+            server.kill()
+            server.wait()
     assert "00_start_here" in seen["tabs"][-1]
     assert (seen["notices"], seen["dialogs"]) == (0, 0)
     assert [url for url in seen["asked"] if url.startswith("http") and not url.startswith(base)] == []
