@@ -31,5 +31,4 @@ from evlab.viz.topology import Subscriber, Topology, topology
 __all__ = ["ROLES", "TONES", "Figure", "FlowStep", "Plot", "Reader", "Step", "Strip", "Subscriber", "Svg", "Topology",
            "batch_bytes", "compaction", "compare", "compatibility", "cqrs", "crash_table", "lag_plot", "look_up",
            "partition_strips", "plot", "rebalance_chart", "record_bytes", "replica_logs", "replicas", "retention",
-           "saga_flow", "steps", "stream_strips", "strip_of", "timeline", "topology", "trace_tree",
-           "use_theme"]
+           "saga_flow", "steps", "stream_strips", "strip_of", "timeline", "topology", "trace_tree", "use_theme"]
