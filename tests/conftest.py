@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import signal
 import sys
 
 import pytest
@@ -16,6 +17,11 @@ from hypothesis import settings
 WITHOUT = str(pathlib.Path(__file__).parent / "without")
 """What this process, and each that it starts, does without."""
 sys.path.insert(0, WITHOUT)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what it runs in the background like this, and every program that a test starts would inherit it:
+    # tests of Ctrl-C would wait for ever.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("evlab", deadline=None, print_blob=True)
 settings.load_profile("evlab")

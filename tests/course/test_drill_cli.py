@@ -222,9 +222,12 @@ def terminal(environment):
                     self.seen += os.read(self.master, 4096).decode(errors="replace")
 
         def end(self):
+            deadline = time.monotonic() + 30
             while True:
+                assert time.monotonic() < deadline, f"it does not end: {self.seen[-3000:]}"
                 try:
-                    self.seen += os.read(self.master, 4096).decode(errors="replace")
+                    if select.select([self.master], [], [], 1)[0]:
+                        self.seen += os.read(self.master, 4096).decode(errors="replace")
                 except OSError:
                     break
             return self.process.wait(timeout=30)
