@@ -42,7 +42,7 @@ from evlab.wire import (
     translated,
 )
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "Event"]
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "Event", "in_conversation", "made_of_proven"]
 
 
 class _Proving(msgspec.StructMeta):
@@ -226,6 +226,25 @@ _WHOLE = re.compile(r"([1-9][0-9]{0,9})(\.0)?")
 def _document(event: Event) -> Document:
     return Document(Metadata(event.id, event.type, event.kind, event.version, event.time, event.correlation_id,
                                event.causation_id, event.source, event.key), event.data)
+
+
+def made_of_proven(type: str, data: dict[str, Any], source: str, key: str | None, correlation_id: str) -> Event:
+    """A new event of evlab's own, without a proof: for a program that makes thousands of parts that are proven already.
+
+    That saves two thirds of the time, and is right only if each part stood in an event before, or is a word or a number
+    of evlab's own; a text that somebody wrote, such as the message of an error, has to be proven. `data` is not copied,
+    so nobody may be able to change it later. MAX_BYTES and MAX_DEPTH are not looked at: what goes to others, and not
+    into a store of one's own, has to be made by `Event(...)`.
+    """
+    id = _new_id()
+    return _bare(Event, type=type, data=data, source=source, key=key, id=id, time=_now(), correlation_id=correlation_id)
+
+
+def in_conversation(event: Event, correlation_id: str, causation_id: str | None) -> Event:
+    """The same event with two other ids, which are those of events: so it is as proven as it was."""
+    event = msgspec.structs.replace(event, correlation_id=correlation_id, causation_id=causation_id)
+    event.__dict__["_text"] = encode(_document(event))
+    return event
 
 
 def _event(text: bytes, document: Document) -> Event:

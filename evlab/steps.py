@@ -24,7 +24,8 @@ import msgspec
 from evlab.bus import Retry
 from evlab.env import check_delay
 from evlab.errors import EvlabError, InvalidUse, learner_lines
-from evlab.event import Event
+from evlab.event import Event, in_conversation, made_of_proven
+from evlab.wire import check
 
 __all__ = ["ENDED", "KINDS", "Saga", "SagaState", "Step", "StepBroken"]
 
@@ -45,8 +46,11 @@ class Step:
     the command that undoes it; None if there is nothing to undo. Who receives them has to cope with four things
     (notebook 17): a command that comes twice is answered twice and done once; an undo may come without its action, and
     is answered all the same; an action may come after its undo, and must then be refused.
-    refused: types of replies that mean "no, and nothing was done"; ANY other event that the command caused is taken for
-    "done". A command that was refused is never sent again: the next try has an id of its own.
+    refused: types of replies, to the action or to its undo, that mean "no, and nothing was done". A command that was
+    refused is never sent again: the next try has an id of its own.
+    done: types of replies, to the action or to its undo, that mean "yes". A reply of a type in neither list parks the
+    saga: nobody knows what it means. WITHOUT `done`, any event that the command caused and `refused` does not name is
+    a yes; then a slip of the pen in `refused` makes a yes of each no.
     timeout: seconds without a reply after which the outcome is unknown. retry: how often to ask, and the wait between.
     """
 
@@ -57,6 +61,7 @@ class Step:
     retry: Retry = field(default_factory=lambda: Retry(attempts=3, first=1.0))
     kind: str = "compensatable"
     refused: tuple[str, ...] = ()
+    done: tuple[str, ...] | None = None
 
     def __post_init__(self):
         if not isinstance(self.name, str) or not self.name:
@@ -75,11 +80,20 @@ class Step:
             raise InvalidUse(f"retry={self.retry!r:.40} of {self.name}", next_step="give Retry(attempts=3)")
         if check_delay(self.timeout) == 0:
             raise InvalidUse(f"{self.name} has no time to answer", next_step="give a timeout above 0 seconds")
-        refused = (self.refused,) if isinstance(self.refused, str) else self.refused
-        if not isinstance(refused, Iterable) or not all(isinstance(type, str) and type for type in refused):
-            raise InvalidUse(f"refused={refused!r:.60} of {self.name} is no list of event types",
-                             next_step='give the types of replies that mean no, such as ("OutOfStock",)')
-        object.__setattr__(self, "refused", tuple(refused))
+        self._take_types("refused", 'that mean no, such as ("OutOfStock",)')
+        if self.done is not None:
+            self._take_types("done", 'that mean yes, such as ("StockReserved", "StockReleased")')
+            if not self.done or set(self.done) & set(self.refused):
+                raise InvalidUse(f"done={self.done!r:.60} of {self.name} leaves no yes, or is refused as well",
+                                 why="each reply means one thing", next_step="name each type in one of the two lists")
+
+    def _take_types(self, name: str, which: str) -> None:
+        given = getattr(self, name)
+        types = (given,) if isinstance(given, str) or not isinstance(given, Iterable) else tuple(given)
+        if not all(isinstance(type, str) and type for type in types):
+            raise InvalidUse(f"{name}={given!r:.60} of {self.name} is no list of event types",
+                             next_step=f"give the types of replies {which}")
+        object.__setattr__(self, name, types)
 
 
 class SagaState:
@@ -135,11 +149,15 @@ class Saga:
             raise InvalidUse(f"the steps of {name} are {', '.join(step.kind for step in self.steps)}",
                              why="what can still be refused may not come after what cannot be undone",
                              next_step="order them: compensatable, then one pivot, then retriable")
+        check([name, *(step.name for step in self.steps)], "$.names")  # they go into each event without another proof
 
     # ------------------------------------------------------------------------------- decisions: state -> events
 
-    def started(self, id: str, data: dict, correlation: str | None = None) -> list[Event]:
-        """The first events of a saga. Raises `InvalidUse`, and `StepBroken` if the first action fails."""
+    def started(self, id: str, data: dict, correlation: str | None = None, cause: Event | None = None) -> list[Event]:
+        """The first events of a saga. Raises `InvalidUse`, and `StepBroken` if the first action fails.
+
+        cause: the event that the saga begins with; it gives the correlation, unless you do.
+        """
         if not isinstance(id, str) or not id:
             raise InvalidUse(f"{id!r:.60} is no id of a saga", next_step='give a string, such as "1042"')
         if not isinstance(data, dict):
@@ -148,8 +166,12 @@ class Saga:
         if clash:
             raise InvalidUse(f"the input of {self.name} has a key {clash[0]!r}, as a step has",
                              why="its reply will be kept under that name", next_step="rename one of the two")
+        if cause is not None:
+            if not isinstance(cause, Event):
+                raise InvalidUse(f"{cause!r:.60} is no cause", next_step="give the event that the saga begins with")
+            correlation = correlation or cause.correlation_id
         first = Event(type="SagaStarted", data={"id": id, "input": data}, source=self.name, key=id,
-                      **({"correlation_id": correlation} if correlation else {}))
+                      correlation_id=correlation or None, causation_id=cause.id if cause is not None else None)
         state = self.evolve(SagaState(), first)
         return [first, self._sent(state, 0, False, self._made(state.data, 0, undo=False))]
 
@@ -159,6 +181,8 @@ class Saga:
             return []
         step = self.steps[state.at]
         if reply.type not in step.refused:
+            if step.done is not None and reply.type not in step.done:
+                return self._not_known(state, reply)
             return self._done(state, reply, reply.data)
         if state.again:
             return []  # it has been refused already
@@ -167,6 +191,14 @@ class Saga:
                 state, f"{step.name} refused {'its undo ' if state.undoing else ''}{state.attempt} times")]
         return [self._note(state, "StepRefused", reply, attempt=state.attempt, why=reply.type),
                 *self._undo_from(state, state.at - 1, reply, why=reply.type)]
+
+    def _not_known(self, state: SagaState, reply: Event) -> list[Event]:
+        """A reply that is neither a yes nor a no: as unknown as silence, and to ask again would bring the same."""
+        if state.phase == "parked" or state.again:
+            return []  # somebody is to look at it anyway, or it has been refused already
+        undo = " to its undo" if state.undoing else ""
+        why = f"{self.steps[state.at].name} answered{undo} with {reply.type}: nobody knows what that means"
+        return [self._note(state, "SagaParked", reply, why=why)]
 
     def _done(self, state: SagaState, reply: Event, found: dict) -> list[Event]:
         if state.undoing:
@@ -214,9 +246,11 @@ class Saga:
         reply: what the step would have answered, for the actions that come after it.
         """
         step = self.steps[state.at]
-        found = self._note(state, "PersonDecided", done=done, note=note)
+        found = self._proven(state, "PersonDecided", {"step": step.name, "done": done, "note": note})
         if done:
-            return [found, *self._done(state, found, reply or {})]
+            reply = {} if reply is None else reply
+            check({"reply": reply}, "$.payload", 1)
+            return [found, *self._done(state, found, _copy(reply))]
         if state.undoing or step.kind == "retriable":
             raise InvalidUse(f"{step.name} has to be {'undone' if state.undoing else 'done'}, and is not",
                              why="there is no other way out of this saga",
@@ -240,8 +274,8 @@ class Saga:
         try:
             command = self._made(state.data if data is None else data, at, undo)
         except StepBroken as error:
-            return self._event(state, "SagaParked", {"step": self.steps[at].name, "at": at, "undo": undo,
-                                                     "why": f"{error.what}: {error.why}", "turned_back": why})
+            return self._proven(state, "SagaParked", {"step": self.steps[at].name, "at": at, "undo": undo,
+                                                      "why": f"{error.what}: {error.why}", "turned_back": why})
         return self._sent(state, at, undo, command, cause=cause, why=why, attempt=attempt)
 
     def _made(self, data: dict, at: int, undo: bool) -> Event:
@@ -250,7 +284,7 @@ class Saga:
         make = step.compensation if undo else step.action
         which = "compensation" if undo else "action"
         try:
-            command = make(dict(data))
+            command = make(_copy(data))
         except Exception as error:
             where = "".join(f"{place}: {code}. " for place, code in learner_lines(error)[-1:])
             raise StepBroken(f"the {which} of {step.name} failed", why=f"{where}{type(error).__name__}: {error}",
@@ -263,8 +297,7 @@ class Saga:
     def _sent(self, state: SagaState, at: int, undo: bool, command: Event, *, cause: str = "", why: str = "",
               attempt: int = 1) -> Event:
         """The note that a command is about to be sent, with the command in it: a resumed saga sends the very same."""
-        command = msgspec.structs.replace(command, correlation_id=state.correlation,
-                                          causation_id=cause or state.cause or None)
+        command = in_conversation(command, state.correlation, cause or state.cause or None)
         return self._event(state, "CommandSent", {"step": self.steps[at].name, "at": at, "attempt": attempt,
                                                   "undo": undo, "why": why, "command": command.to_json().decode()})
 
@@ -275,6 +308,10 @@ class Saga:
         return self._event(state, type, data)
 
     def _event(self, state: SagaState, type: str, data: dict) -> Event:
+        return made_of_proven(type, data, self.name, state.id, state.correlation)
+
+    def _proven(self, state: SagaState, type: str, data: dict) -> Event:
+        """The same for data in which somebody's own text stands."""
         return Event(type=type, data=data, source=self.name, key=state.id, correlation_id=state.correlation)
 
     # --------------------------------------------------------------------------------- evolution: event -> state
@@ -290,9 +327,15 @@ class Saga:
         return state
 
 
+def _copy(data: dict) -> dict:
+    """A copy that shares nothing: an action may change what it gets, and the events keep what they hold."""
+    return msgspec.json.decode(msgspec.json.encode(data))
+
+
 def _started(saga: Saga, state: SagaState, event: Event) -> None:
     state.id, state.data, state.phase = event.data["id"], dict(event.data["input"]), "running"
-    state.correlation, state.cause = event.correlation_id or event.id, event.id
+    # Commands are caused by what can be heard on the bus: the event that the saga began with, if there is one.
+    state.correlation, state.cause = event.correlation_id or event.id, event.causation_id or event.id
 
 
 def _sent(saga: Saga, state: SagaState, event: Event) -> None:

@@ -27,7 +27,7 @@ from evlab.errors import EvlabError, InvalidUse, WouldBlock
 from evlab.log.arguments import check_choice, check_name, check_offset, check_partition, check_seconds, check_topics
 from evlab.log.coordinator import OFFSETS_TOPIC, CommitOffsets, GetCommitted
 from evlab.log.group import ASSIGNORS
-from evlab.log.members import Fenced, UnknownMember, shown
+from evlab.log.members import Fenced, UnknownMember, UnreleasedInstanceId, shown
 from evlab.log.membership import ClassicMembership
 from evlab.log.places import PATIENCE, RESETS, Places
 from evlab.log.protocol import TopicPartition
@@ -50,8 +50,8 @@ class Consumer:
     protocol: "classic", or "consumer", in which nobody waits for others (evlab.log.target); all members have the same.
     assignor, in the classic protocol: "range", "roundrobin" or "cooperative-sticky". reset: where to begin without a
     committed offset, or when that is gone: "earliest", "latest", or "none", which raises. isolation: "read_uncommitted"
-    or "read_committed". auto_commit: commit by itself, at a poll, what the poll before has given. instance_id, in the
-    classic protocol: static membership.
+    or "read_committed". auto_commit: commit by itself, at a poll, what the poll before has given. instance_id: static
+    membership; of two at a time with the same one, "classic" keeps the newer and "consumer" the older.
     session_timeout, max_poll_interval, heartbeat_interval, auto_commit_interval: seconds; fetch_max_wait: how long a
     broker may keep a fetch for which it has nothing.
     on_assigned, on_revoked: called in `poll` with the list of partitions that came or go; on_revoked while this
@@ -107,7 +107,7 @@ class Consumer:
 
         Takes part in rebalances: partitions come and go here, and nowhere else. timeout: seconds to wait for a first
         record; in a World nothing can wait inside of a call: `yield consumer.arrived` does. Raises what went wrong in
-        the background: `OffsetOutOfRange` with reset="none", `CorruptBatch`, `UnknownTopic`.
+        the background: `OffsetOutOfRange` with reset="none", `CorruptBatch`, `UnknownTopic`, `UnreleasedInstanceId`.
         """
         self._open()
         check_seconds("timeout", timeout, -1e-9)
@@ -130,7 +130,7 @@ class Consumer:
     def _next(self, max_records: int) -> list[Record]:
         if self._failure is not None:
             failure = self._failure
-            if not isinstance(failure, Fenced):  # that one stays: this consumer has no place any more
+            if not isinstance(failure, Fenced | UnreleasedInstanceId):  # those stay: this consumer has no place
                 self._failure = None
             raise failure
         return self.reader.take(max_records)

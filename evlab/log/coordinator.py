@@ -132,9 +132,10 @@ class Coordinator:
         self._of_member(request, Group).heartbeat(request)
 
     def _consumer_heartbeat(self, request: ConsumerHeartbeat) -> Target:
-        if request.joins:
+        if request.joins and not request.leaves:
             return self._to_join(request.group, TargetGroup).heartbeat(request)
-        return self._of_member(request, TargetGroup).heartbeat(request)
+        group = self._of_member(request, TargetGroup)
+        return group.step_out(request) if request.leaves else group.heartbeat(request)
 
     def _leave(self, request: LeaveGroup) -> None:
         self.group(request.group).leave(request.member)

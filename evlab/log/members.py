@@ -14,7 +14,7 @@ from evlab.errors import EvlabError
 from evlab.log.metadata import Metadata
 from evlab.log.protocol import TopicPartition
 
-__all__ = ["AnyGroup", "Fenced", "LeaveGroup", "Step", "UnknownMember", "shown", "told"]
+__all__ = ["AnyGroup", "Fenced", "LeaveGroup", "Step", "UnknownMember", "UnreleasedInstanceId", "shown", "told"]
 
 
 class UnknownMember(EvlabError):
@@ -24,6 +24,11 @@ class UnknownMember(EvlabError):
 class Fenced(EvlabError):
     """This member is of another generation, or another one has taken its place: ILLEGAL_GENERATION,
     FENCED_INSTANCE_ID. Nothing of this call counts."""
+
+
+class UnreleasedInstanceId(EvlabError):
+    """Another consumer has this instance_id, and has not left: UNRELEASED_INSTANCE_ID. `instance`, `member`: whose it
+    is. This consumer stays out."""
 
 
 class LeaveGroup(NamedTuple):

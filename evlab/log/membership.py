@@ -81,10 +81,13 @@ class Membership:
         yield from list(self._commits)
 
     def leave(self) -> Later:
-        """Let the others have our partitions now."""
-        if self.consumer.instance_id is None and (self.joined or self.joining is not None):
-            return self.client.ask(self.coordinator(), LeaveGroup(self.consumer.group, self.member))
-        return Later.of()
+        """Let the others have our partitions now. A static member is expected back: they wait until its session ends."""
+        farewell = self._farewell() if self.joined or self.joining is not None else None
+        return Later.of() if farewell is None else self.client.ask(self.coordinator(), farewell)
+
+    def _farewell(self) -> Any:
+        """What to say on leaving; None if nothing."""
+        return LeaveGroup(self.consumer.group, self.member) if self.consumer.instance_id is None else None
 
     def coordinator(self) -> str | None:
         return self.client.leader(OFFSETS_TOPIC, 0)
@@ -206,7 +209,7 @@ class Membership:
         if not self.joined or self.is_joining:
             return
         if self.env.now() - self._last_poll > self.consumer.max_poll_interval:
-            self.client.ask(self.coordinator(), LeaveGroup(self.consumer.group, self.member))
+            self.leave()
             self.lose_all()
         else:
             self._beat()

@@ -11,9 +11,13 @@ only then is it given to its new owner. Whoever keeps its partitions is not dist
    was sent before it gave the partition back and got it again is of an older epoch, and refused.
 4. A heartbeat that comes twice or late changes nothing; but the first one of a member that has left since makes a
    member that is never heard again, and holds its share until its session ends.
+5. A member with an `instance` (static membership) that leaves is expected back: until its session ends nobody else gets
+   its share, and whoever joins with the same instance takes it over. While it has not left, another one with its
+   instance is refused (`UnreleasedInstanceId`). A crash is no leave: then the instance is free when the session ends.
+   (In the classic protocol the newer one wins, at once.)
 Members are known in memory alone, as in the classic protocol: after a change of coordinator all begin anew. (Kafka: the
-consumer group protocol of KIP-848, general since 4.0. It keeps members and targets in the offsets' topic; the session
-timeout is the broker's setting; static members are possible. An epoch for each partition is KIP-1251.)
+consumer group protocol of KIP-848, general since 4.0, GroupMetadataManager. It keeps members and targets in the
+offsets' topic; the session timeout is the broker's setting. An epoch for each partition is KIP-1251.)
 """
 
 from __future__ import annotations
@@ -24,14 +28,15 @@ from typing import NamedTuple
 
 from evlab.env import Timer
 from evlab.log.assignors import assign_sticky
-from evlab.log.members import AnyGroup, Fenced, shown
+from evlab.log.members import AnyGroup, Fenced, UnreleasedInstanceId, shown
 from evlab.log.protocol import TopicPartition
 
 __all__ = ["ConsumerHeartbeat", "Target", "TargetGroup"]
 
 
 class ConsumerHeartbeat(NamedTuple):
-    """I am alive and own these. Answered with a `Target`, or `UnknownMember`; the first one joins the group."""
+    """I am alive and own these. Answered with a `Target`, or `UnknownMember`; the first one joins the group, or is
+    refused with `UnreleasedInstanceId`."""
 
     group: str
     member: str
@@ -45,8 +50,15 @@ class ConsumerHeartbeat(NamedTuple):
     """Rises with each heartbeat of a member."""
     joins: bool = False
     """Has no answer come so far? If one has, a member that is not known is refused."""
+    instance: str | None = None
+    was: str = ""
+    """The life before, in which this very consumer lost its place: it need not wait for itself to leave."""
+    leaves: bool = False
+    """A static member stops, and may come back (Kafka: the member epoch -2)."""
 
     def __str__(self) -> str:
+        if self.leaves:
+            return f"leave {self.group} for a while"
         return f"join {self.group}" if self.joins else f"alive with {shown(self.owned)}"
 
 
@@ -66,6 +78,9 @@ class _Member:
     topics: tuple[str, ...]
     partitions: dict[TopicPartition, int] = field(default_factory=dict)
     """What it may still own, as it was given and not reported gone -> the epoch in which it was given."""
+    instance: str | None = None
+    away: bool = False
+    """It has left, and is expected back."""
     number: int = -1
     timer: Timer | None = None
     """Ends its session."""
@@ -82,7 +97,7 @@ class TargetGroup(AnyGroup):
     """Who shall own what, once all have got there."""
 
     def heartbeat(self, request: ConsumerHeartbeat) -> Target:
-        """Note what a member owns, and say what it may own. Raises `UnknownMember`."""
+        """Note what a member owns, and say what it may own. Raises `UnknownMember`, `UnreleasedInstanceId`."""
         member = self._member(request)
         wanted = set(self.target[request.member])
         if request.number > member.number:
@@ -100,11 +115,38 @@ class TargetGroup(AnyGroup):
             return member
         if not request.joins:
             raise self.unknown(request.member)
-        if member is not None:
+        before = self._released(request)
+        if member is not None and before != request.member:
             self._remove(request.member, "left")
-        member = self.members[request.member] = _Member(request.life, request.topics)
+        if before is not None:
+            return self._come_back(before, request)
+        member = self.members[request.member] = _Member(request.life, request.topics, instance=request.instance)
         self._note("joined", request.member)
         self._aim()
+        return member
+
+    def _released(self, request: ConsumerHeartbeat) -> str | None:
+        """The member that had this instance before, and has left. Raises `UnreleasedInstanceId` if it has not."""
+        for name, member in self.members.items():
+            if request.instance is not None and member.instance == request.instance:
+                if member.away or member.life == request.was:
+                    return name
+                raise UnreleasedInstanceId(
+                    f"{request.instance} of {self.name} is {name}", instance=request.instance, member=name,
+                    why="it has not left: it is alive, or it died and its session has not ended yet",
+                    next_step=f"close it, or wait for {request.session:g} s of silence, and make a new Consumer; give "
+                              "each consumer an instance_id of its own")
+        return None
+
+    def _come_back(self, before: str, request: ConsumerHeartbeat) -> _Member:
+        """A static member in a new life takes the place of the old one: same share, same target."""
+        old, target = self.members.pop(before), self.target.pop(before)
+        self._stop(old)
+        member = _Member(request.life, request.topics, old.partitions, request.instance)
+        self.members[request.member], self.target[request.member] = member, target
+        self._note("replaced", request.member, tuple(sorted(member.partitions)))
+        if old.topics != request.topics:
+            self._aim()
         return member
 
     def _check_claim(self, request: ConsumerHeartbeat) -> None:
@@ -129,6 +171,14 @@ class TargetGroup(AnyGroup):
         held.update(dict.fromkeys(new, self.generation))
         if new:
             self._note("assigned", name, tuple(sorted(wanted & set(held))))
+
+    def step_out(self, request: ConsumerHeartbeat) -> Target:
+        """A static member stops. What it shall own waits for it until its session ends; all else is free at once."""
+        member = self.members.get(request.member)
+        if member is not None and member.life == request.life and request.number > member.number:
+            member.number, member.away = request.number, True
+            self._take_back(request, set(self.target[request.member]))
+        return Target(self.generation, ())
 
     def leave(self, name: str) -> None:
         """A member stops; what it had is free at once."""

@@ -12,7 +12,7 @@ read, what is no longer listed is given back. What it keeps is not touched.
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evlab.env import Later
 from evlab.errors import EvlabError, InvalidUse
@@ -34,11 +34,10 @@ class TargetMembership(Membership):
     join_wait = REQUEST_TIMEOUT
 
     def __init__(self, consumer: Consumer, name: str):
-        if consumer.assignor != "range" or consumer.instance_id is not None:
-            raise InvalidUse('protocol="consumer" takes no assignor and no instance_id',
-                             why="the coordinator shares, and static members are left out here",
-                             next_step='leave them out, or give protocol="classic"')
-        self._life = consumer.client.next_member()
+        if consumer.assignor != "range":
+            raise InvalidUse('protocol="consumer" takes no assignor', why="the coordinator shares, in its own way",
+                             next_step='leave it out, or give protocol="classic"')
+        self._life, self._was = consumer.client.next_member(), ""
         self._number = 0
         self._taken: dict[TopicPartition, tuple[str, int]] = {}
         """What a poll has taken up and we have not reported gone -> the life and the heartbeat after which that was."""
@@ -61,7 +60,11 @@ class TargetMembership(Membership):
         self._number += 1
         consumer = self.consumer
         return ConsumerHeartbeat(consumer.group, self.member, self._life, consumer.topics, consumer.session_timeout,
-                                 tuple(sorted(self.owned)), self._number, joins=not self.joined)
+                                 tuple(sorted(self.owned)), self._number, not self.joined, consumer.instance_id,
+                                 self._was)
+
+    def _farewell(self) -> Any:
+        return super()._farewell() or self._request()._replace(owned=(), leaves=True)
 
     def _beat(self) -> None:
         self._last_beat = self.env.now()
@@ -128,4 +131,4 @@ class TargetMembership(Membership):
 
     def _forget(self) -> None:
         self._taken, self._going = {}, set()
-        self._life, self._number = self.member, 0
+        self._was, self._life, self._number = self._life, self.member, 0

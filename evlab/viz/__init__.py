@@ -8,6 +8,7 @@ later, the name would mean the module for whoever imported that first.
 from __future__ import annotations
 
 from evlab.viz.batches import batch_bytes, record_bytes
+from evlab.viz.board import wall
 from evlab.viz.compaction import Strip, compaction, strip_of
 from evlab.viz.compare import compare
 from evlab.viz.compatibility import compatibility
@@ -31,4 +32,4 @@ from evlab.viz.topology import Subscriber, Topology, topology
 __all__ = ["ROLES", "TONES", "Figure", "FlowStep", "Plot", "Reader", "Step", "Strip", "Subscriber", "Svg", "Topology",
            "batch_bytes", "compaction", "compare", "compatibility", "cqrs", "crash_table", "lag_plot", "look_up",
            "partition_strips", "plot", "rebalance_chart", "record_bytes", "replica_logs", "replicas", "retention",
-           "saga_flow", "steps", "stream_strips", "strip_of", "timeline", "topology", "trace_tree", "use_theme"]
+           "saga_flow", "steps", "stream_strips", "strip_of", "timeline", "topology", "trace_tree", "use_theme", "wall"]

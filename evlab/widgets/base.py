@@ -20,7 +20,7 @@ from evlab.widgets.view import Control, Note, Table
 
 __all__ = ["ForeignRun", "Playground", "RunDiffers"]
 
-_SHOWN = {"controls", "pictures", "texts", "table", "flights", "said"}
+_SHOWN = {"controls", "pictures", "texts", "table", "flights", "spots", "said"}
 _MARKS = {"plain": "", "good": "\u2713 ", "bad": "\u2717 ", "wait": "\u2026 "}
 _BOX = re.compile(r'<svg\b[^>]*\bviewBox="([^"]+)"')
 
@@ -40,7 +40,7 @@ class Playground(Live):
     - `act(name, value)` does what a control asks, by the control's id;
     - `render()` returns what to show, a dict of any of: controls (list of `Control`), pictures (list of objects
       with svg, alt and text, such as `evlab.viz.figure.Figure`), texts (list of str or `Note`), table (`Table`),
-      flights (list of `Flight`), said (one sentence: what happened);
+      flights (list of `Flight`), spots (list of `Spot`), said (one sentence: what happened);
     - `digest()` returns a string that is equal when two states are equal.
 
     Guarantees: each action is recorded before it is done, so `export` and `replay` cover the failed ones too; an
@@ -221,6 +221,7 @@ class Playground(Live):
             "table": drawn and {"head": [safe(name) for name in drawn.head], "rows": _plain(drawn.rows),
                                 "caption": safe(drawn.caption)},
             "flights": [flight.to_view() for flight in shown.get("flights", [])],
+            "spots": [spot.to_view() for spot in shown.get("spots", [])],
             "said": self._said(shown),
             "problem": _explain(self.problem),
         })

@@ -1,4 +1,4 @@
-"""What a playground shows and asks: controls, notes, a table, events in flight. Plain values, no browser.
+"""What a playground shows and asks: controls, notes, a table, events in flight, places to press. Plain values.
 
 A playground's `render()` returns these; `evlab.widgets.base` sends them to the browser and checks with `accept`
 every value that comes back.
@@ -7,13 +7,13 @@ every value that comes back.
 from __future__ import annotations
 
 import re
-from dataclasses import KW_ONLY, asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from typing import Any
 
 from evlab.errors import InvalidUse
 from evlab.viz.theme import safe
 
-__all__ = ["Button", "Control", "Flight", "Note", "Select", "Slider", "Table", "Text", "Toggle"]
+__all__ = ["Button", "Control", "Flight", "Note", "Select", "Slider", "Spot", "Table", "Text", "Toggle"]
 
 _ID = re.compile(r"[a-z][a-z0-9_-]*")
 
@@ -199,4 +199,32 @@ class Flight:
         """The flight as the browser gets it."""
         return {"from": list(self.start), "to": list(self.end), "start": self.after, "length": self.length,
                 "colour": self.colour, "label": self.label, "end": "lost" if self.lost else "ok",
+                "picture": self.picture}
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A place in a picture that can be pressed, dragged and dropped on; `start` and `size` in the picture's own
+    coordinates. What a spot does is a press of a control, (id, value), so a run replays without any picture.
+
+    press: done by a click, or by Enter when the spot has the focus; None for a place that can only be dropped on.
+    drop: done when another spot is dragged here, after that one's own press. keys: the presses of a key, by its name
+    in the browser, as in {"ArrowLeft": [("column", 2)]}. label: what a screen reader says.
+    """
+
+    id: str
+    start: tuple[float, float]
+    size: tuple[float, float]
+    label: str
+    _: KW_ONLY
+    press: tuple[str, Any] | None = None
+    drop: tuple[str, Any] | None = None
+    keys: dict[str, list[tuple[str, Any]]] = field(default_factory=dict)
+    picture: int = 0
+
+    def to_view(self) -> dict:
+        """The spot as the browser gets it."""
+        return {"id": self.id, "start": list(self.start), "size": list(self.size), "label": safe(self.label),
+                "press": self.press and list(self.press), "drop": self.drop and list(self.drop),
+                "keys": {key: [list(one) for one in presses] for key, presses in self.keys.items()},
                 "picture": self.picture}

@@ -19,7 +19,7 @@ from evlab.errors import EvlabError, InvalidUse
 from evlab.log import Consumer, Log, Producer
 from evlab.log.coordinator import OFFSETS_TOPIC, CommitOffsets
 from evlab.log.group import Fenced, UnknownMember
-from evlab.log.members import Step, told
+from evlab.log.members import Step, UnreleasedInstanceId, told
 from evlab.log.metadata import Metadata, PartitionInfo, TopicInfo
 from evlab.log.protocol import BrokerUnavailable
 from evlab.log.target import ConsumerHeartbeat, TargetGroup
@@ -42,11 +42,12 @@ class Desk:
         one = PartitionInfo(leader="b", epoch=0, isr=("b",), replicas=("b",))
         return Metadata(topics={"orders": TopicInfo(config=TopicConfig(), partitions=(one,) * self.count)})
 
-    def beat(self, member, number, owned=(), joins=False, life=""):
+    def beat(self, member, number, owned=(), joins=False, life="", **more):
         """The numbers of the partitions that it may own now."""
         request = ConsumerHeartbeat("email", member, life or member, ("orders",), 10.0,
-                                    tuple(("orders", one) for one in owned), number, joins)
-        return [one for _, one in self.group.heartbeat(request).partitions]
+                                    tuple(("orders", one) for one in owned), number, joins, **more)
+        answer = self.group.step_out(request) if request.leaves else self.group.heartbeat(request)
+        return [one for _, one in answer.partitions]
 
     def commit(self, member, generation, *numbers):
         self.group.check_commit(member, generation, [("orders", one) for one in numbers])
@@ -177,6 +178,172 @@ def test_a_commit_of_an_earlier_time_with_the_partition_is_refused(desk):
         desk.commit("a", old, moved)
     desk.commit("a", old, *keeps)
     desk.commit("a", desk.group.generation, moved)
+
+
+# -------------------------------------------------------------------------------------------------- static members
+
+
+@pytest.fixture
+def static():
+    """a and b have three partitions each, and an instance each."""
+    desk = Desk()
+    desk.beat("a", 1, joins=True, instance="A")
+    desk.beat("b", 1, joins=True, instance="B")
+    desk.beat("a", 3, desk.beat("a", 2, range(6)))
+    assert len(desk.beat("b", 2)) == 3
+    return desk
+
+
+def test_who_leaves_for_a_while_keeps_its_share_until_its_session_ends(static):
+    mine, others, epoch = static.beat("a", 4, static.beat("a", 3)), static.beat("b", 2), static.group.generation
+    assert static.beat("a", 5, leaves=True) == []
+    static.world.run(until=9)
+    assert static.beat("b", 3, others) == others and static.group.generation == epoch
+    assert [static.group.owner(("orders", one)) for one in mine] == ["a"] * 3
+    static.world.run(until=11)
+    assert static.steps()[-1] == ("expired", "a", mine) and static.beat("b", 4, others) == [0, 1, 2, 3, 4, 5]
+
+
+def test_who_comes_back_with_its_instance_takes_its_share_over(static):
+    mine, epoch = static.beat("a", 4, static.beat("a", 3)), static.group.generation
+    static.beat("a", 5, leaves=True)
+    assert static.beat("a2", 1, joins=True, instance="A") == mine and static.group.generation == epoch
+    assert static.steps()[-1] == ("replaced", "a2", mine)
+    static.commit("a2", epoch, *mine)
+    for late in (4, 6):  # what the old life has still on its way
+        with pytest.raises(UnknownMember):
+            static.beat("a", late, mine)
+    with pytest.raises(UnknownMember):
+        static.commit("a", epoch, *mine)
+    static.world.run(until=9)
+    static.beat("a2", 2, mine)
+    static.world.run(until=12)
+    assert "a2" in static.group.members, "the session of the old life does not end the new one"
+
+
+def test_a_life_of_the_same_name_is_held_to_the_same_rule(static):
+    with pytest.raises(UnreleasedInstanceId):
+        static.beat("a", 1, joins=True, life="second", instance="A")
+    mine = static.beat("a", 4, static.beat("a", 3))
+    static.beat("a", 5, leaves=True)
+    assert static.beat("a", 1, joins=True, life="second", instance="A") == mine
+
+
+def test_a_second_one_with_the_same_instance_is_refused_until_the_first_has_left(static):
+    mine = static.beat("a", 3)
+    with pytest.raises(UnreleasedInstanceId, match="Next step") as caught:
+        static.beat("c", 1, joins=True, instance="A")
+    assert (caught.value.instance, caught.value.member) == ("A", "a")
+    assert static.beat("a", 4, mine) == mine, "the first one is not disturbed"
+    static.world.run(until=11)
+    assert len(static.beat("c", 1, joins=True, instance="A")) == 6, "its session has ended: the instance is free"
+
+
+def test_a_goodbye_that_comes_late_or_from_another_life_counts_for_nothing(static):
+    mine = static.beat("a", 4, static.beat("a", 3))
+    static.beat("a", 3, leaves=True)
+    static.beat("a", 9, life="elsewhere", leaves=True)
+    static.beat("nobody", 9, leaves=True)
+    with pytest.raises(UnreleasedInstanceId):
+        static.beat("c", 1, joins=True, instance="A")
+    static.beat("a", 5, leaves=True)
+    static.beat("a", 4, mine)
+    assert static.beat("c", 1, joins=True, instance="A") == mine, "an old heartbeat does not bring it back"
+
+
+def test_a_consumer_need_not_wait_for_itself(static):
+    """It gave up its place, and its goodbye was lost."""
+    mine = static.beat("a", 4, static.beat("a", 3))
+    assert static.beat("a2", 1, joins=True, instance="A", was="a") == mine
+    with pytest.raises(UnreleasedInstanceId):
+        static.beat("a", 1, joins=True, instance="A")  # its first heartbeat, once more and late
+
+
+def test_what_a_leaver_was_to_give_back_is_free_at_once(static):
+    before = static.beat("a", 3)
+    assert static.beat("c", 1, joins=True) == []
+    keeps = static.beat("a", 4, before)
+    static.beat("a", 5, leaves=True)
+    assert static.beat("c", 2) == sorted({*before} - {*keeps}) != []
+
+
+def test_a_member_that_comes_back_for_other_topics_gets_another_target(static):
+    static.beat("a", 5, leaves=True)
+    epoch = static.group.generation
+    request = ConsumerHeartbeat("email", "a2", "a2", ("payments",), 10.0, (), 1, True, "A")
+    assert static.group.heartbeat(request).partitions == () and static.group.generation > epoch
+
+
+def test_a_static_member_that_restarts_takes_its_partitions_over_and_nobody_stops():
+    cluster = Cluster()
+    cluster.join("anna", instance_id="a", **NEW).join("bert", instance_id="b", **NEW).later(6)
+    mine, told_of, epoch = cluster.owned("anna"), list(cluster.told["bert"]), cluster.members["bert"].generation
+    cluster.send(8)
+    cluster.later(1)
+    cluster.members["anna"].close()
+    cluster.later(0.5)
+    cluster.world.crash("anna", down=2.0)
+    cluster.later(1.5)
+    assert len(cluster.owned("bert")) == 2, "it is expected back"
+    cluster.later(3)
+    assert cluster.owned("anna") == mine and cluster.told["bert"] == told_of
+    assert cluster.members["bert"].generation == epoch and len(cluster.steps("replaced")) == 1
+    cluster.send(8)
+    cluster.later(2)
+    assert cluster.lag() == 0 and not cluster.replayed()
+
+
+def test_a_static_member_that_stays_away_loses_them():
+    cluster = Cluster()
+    cluster.join("anna", instance_id="a", **NEW).join("bert", instance_id="b", **NEW).later(6)
+    cluster.members["anna"].close()
+    cluster.world.crash("anna")
+    cluster.later(SESSION - 2)
+    assert len(cluster.owned("bert")) == 2
+    cluster.later(4)
+    assert len(cluster.owned("bert")) == 4
+
+
+def test_the_second_of_two_with_one_instance_is_refused_and_stays_out():
+    """In the classic protocol it would take the place: see test_group."""
+    cluster = Cluster(partitions=2)
+    cluster.join("anna", instance_id="same", **NEW).later(4)
+    second = Consumer(cluster.log.client("bert"), "email", "orders", instance_id="same", **NEW)
+    second.poll()
+    cluster.later(3 * SESSION)
+    for _ in range(2):
+        with pytest.raises(UnreleasedInstanceId):
+            second.poll()
+    assert second.close().done is False and cluster.later(1).owned("anna") == [0, 1]
+    assert cluster.failed == [] and [step.what for step in cluster.steps("joined")] == ["joined"]
+    cluster.members["anna"].close()
+    cluster.later(1)
+    third = Consumer(cluster.log.client("carl"), "email", "orders", instance_id="same", **NEW)
+    for _ in range(2):
+        third.poll()
+        cluster.later(0.5)
+    assert [number for _, number in third.assignment] == [0, 1]
+
+
+@pytest.mark.parametrize("protocol", ["classic", "consumer"])
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_static_member_that_is_stuck_keeps_its_partitions_until_its_session_ends(protocol, lost):
+    """Kafka: max.poll.interval.ms. Without an instance they would go at once. lost: nobody hears that it gives up."""
+    cluster = Cluster(partitions=2)
+    cluster.join("anna", work=9.0, max_poll_interval=5.0, instance_id="a", protocol=protocol)
+    cluster.join("bert", instance_id="b", protocol=protocol).later(8)
+    mine, = cluster.owned("anna")
+    cluster.shop.send("orders", b"v", partition=mine)
+    cluster.later(4.5)
+    if lost:
+        cluster.world.network.cut("anna", "broker-0")
+    cluster.later(2.4)
+    assert cluster.members["anna"].lost == [("orders", mine)] and len(cluster.owned("bert")) == 1, "it gave up"
+    cluster.world.network.heal()
+    cluster.later(4)
+    assert cluster.owned("anna") == [mine], "it polls again, in time"
+    cluster.later(12)
+    assert not cluster.steps("expired") and cluster.failed == []
 
 
 # ------------------------------------------------------------------------------------------------------ its members
@@ -376,7 +543,7 @@ def test_an_empty_group_may_change_its_protocol():
     assert [step.what for step in cluster.log.rebalances("email")][-2:] == ["joined", "assigned"]
 
 
-@pytest.mark.parametrize("more", [{"assignor": "roundrobin"}, {"instance_id": "a"}, {"protocol": "new"},
+@pytest.mark.parametrize("more", [{"assignor": "roundrobin"}, {"instance_id": ""}, {"protocol": "new"},
                                   {"protocol": None}])
 def test_what_the_new_protocol_does_not_take(more):
     with pytest.raises(InvalidUse, match="Next step"):

@@ -430,7 +430,8 @@ def test_what_is_confirmed_survives_kill_9(tmp_path, amount):
         child = subprocess.Popen([sys.executable, CHILD, tmp_path, str(life)], stdout=subprocess.PIPE, text=True)
         lines = [child.stdout.readline() for _ in range(chance.randrange(1, 60))]
         child.kill()
-        lines += child.communicate(timeout=60)[0].splitlines(keepends=True)
+        lines += child.stdout.read().splitlines(keepends=True)  # communicate() skips what readline has buffered
+        child.wait()
         said = [line.split() for line in lines if line.endswith("\n")]
         sent += [value for what, value in said if what == "sent"]
         took |= {value for what, value in said if what == "took"}

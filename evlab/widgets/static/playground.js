@@ -28,6 +28,7 @@ class Card {
     this.controls = new Map();
     this.groups = new Map();
     this.stages = [];
+    this.spots = new Map();
     this.frame = 0;
     this.build(root);
   }
@@ -135,6 +136,7 @@ class Card {
     setText(this.problem, view.problem);
     this.problem.hidden = !view.problem;
     this.showPictures(view.pictures);
+    this.showSpots(view.spots || []);
     this.showNotes(view.texts);
     this.showTable(view.table);
     this.fly(moving ? view.flights : []);
@@ -242,12 +244,14 @@ class Card {
         const image = element("img");
         const sky = document.createElementNS(SVG, "svg");
         sky.setAttribute("aria-hidden", "true");
-        stage.append(image, sky);
+        const spots = element("div", "evlab-spots");
+        stage.append(image, sky, spots);
         this.pictures.append(stage);
-        this.stages[index] = { stage, image, sky, svg: "" };
+        this.stages[index] = { stage, image, sky, spots, svg: "", box: picture.box };
       }
       const made = this.stages[index];
       const [, , width] = picture.box;
+      made.box = picture.box;
       made.sky.setAttribute("viewBox", picture.box.join(" "));
       if (made.svg !== picture.svg) {
         made.svg = picture.svg;
@@ -256,6 +260,75 @@ class Card {
       }
       made.image.alt = picture.alt;
     });
+  }
+
+  // ------------------------------------------------------------------ places in a picture
+
+  showSpots(list) {
+    const wanted = new Set(list.map((spot) => spot.id));
+    for (const [id, made] of this.spots) {
+      if (wanted.has(id)) continue;
+      if (made.node === document.activeElement) this.copyButton.focus();
+      made.node.remove();
+      this.spots.delete(id);
+    }
+    for (const spot of list) {
+      const stage = this.stages[spot.picture];
+      if (!stage) continue;
+      if (!this.spots.has(spot.id)) this.spots.set(spot.id, this.buildSpot(spot));
+      const made = this.spots.get(spot.id);
+      made.spot = spot;
+      // The node of a spot stays, so that it keeps the focus while the arrow keys move what it stands for.
+      if (made.node.parentNode !== stage.spots) stage.spots.append(made.node);
+      const [x, y, width, height] = stage.box;
+      made.node.style.left = `${((spot.start[0] - x) / width) * 100}%`;
+      made.node.style.top = `${((spot.start[1] - y) / height) * 100}%`;
+      made.node.style.width = `${(spot.size[0] / width) * 100}%`;
+      made.node.style.height = `${(spot.size[1] / height) * 100}%`;
+      if (spot.press) made.node.setAttribute("aria-label", spot.label);
+    }
+  }
+
+  buildSpot(spot) {
+    const node = element(spot.press ? "button" : "div", spot.press ? "evlab-spot evlab-held" : "evlab-spot");
+    const made = { node, spot };
+    node.evlabSpot = made;
+    if (!spot.press) return made;
+    node.type = "button";
+    let dragged = false;
+    node.addEventListener("pointerdown", (event) => {
+      dragged = false;
+      const up = (end) => {
+        document.removeEventListener("pointerup", up);
+        document.removeEventListener("pointercancel", up);
+        const under = end.type === "pointerup" ? document.elementsFromPoint(end.clientX, end.clientY) : [];
+        const target = under.map((one) => one.evlabSpot).find((one) => one && one.spot.drop);
+        if (!target || target === made || !this.root.contains(target.node)) return;
+        dragged = true;
+        this.pressAll([made.spot.press, target.spot.drop]);
+      };
+      if (event.button !== 0) return;
+      document.addEventListener("pointerup", up);
+      document.addEventListener("pointercancel", up);
+    });
+    node.addEventListener("click", () => {
+      if (!dragged) this.pressAll([made.spot.press]);
+      dragged = false;
+    });
+    node.addEventListener("keydown", (event) => {
+      const presses = made.spot.keys[event.key];
+      if (!presses || event.ctrlKey || event.metaKey || event.altKey) return;
+      event.preventDefault();
+      this.pressAll(presses);
+    });
+    return made;
+  }
+
+  pressAll(presses) {
+    for (const [id, value] of presses) {
+      const made = this.controls.get(id);
+      if (!made || !this.press(made, value)) return;
+    }
   }
 
   showNotes(texts) {
