@@ -20,7 +20,7 @@ from random import Random
 from types import GeneratorType
 from typing import Any, NamedTuple
 
-from evlab.env import Dead, Env, Later, Real
+from evlab.env import Dead, Env, Later, here
 from evlab.errors import InvalidPattern, InvalidUse, Timeout, learner_lines
 from evlab.event import Event
 
@@ -108,13 +108,14 @@ class _Route(NamedTuple):
 class Bus:
     """An event bus.
 
-    env: where time, chance and the network come from; the machine itself by default. node: where the bus stands.
+    env: where time, chance and the network come from; the machine itself by default, and then `run(process)` rings the
+    timers of retries. node: where the bus stands.
     ack_timeout: seconds without an ack after which an event is delivered again (at least once).
     The bus keeps everything in memory: what it has accepted and not yet delivered is lost if its node crashes.
     """
 
     def __init__(self, env: Env | None = None, node: str = "bus", ack_timeout: float = 1.0):
-        self.env = env or Real()
+        self.env = env or here()
         self.node, self.ack_timeout = node, ack_timeout
         self.dead_letters: list[DeadLetter] = []
         self._subscriptions: list[Subscription] = []

@@ -20,13 +20,18 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from evlab.database import Database
-from evlab.errors import InvalidUse
+from evlab.errors import EvlabError, InvalidUse
 from evlab.recorded import check_number
 
-__all__ = ["Change", "ChangeCapture"]
+__all__ = ["Change", "ChangeCapture", "Trimmed"]
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _EVENTS = {"insert": (False, True), "update": (True, True), "delete": (True, False)}
+
+
+class Trimmed(EvlabError):
+    """A reader wants to go on where the log has been trimmed: it has missed changes. `after`: its place; `trimmed`: the
+    last position that is gone."""
 
 
 class Change(NamedTuple):
@@ -70,21 +75,31 @@ class ChangeCapture:
                 self._watch(table)
 
     def read(self, after: int = 0, limit: int = 100) -> list[Change]:
-        """The changes with a position above `after`, oldest first."""
+        """The changes with a position above `after`, oldest first. Raises `Trimmed` if the first of them is gone."""
         check_number("after", after)
         check_number("limit", limit)
         rows = self.db.rows("SELECT position, source, operation, old, new FROM changes WHERE position > ?"
                             " ORDER BY position LIMIT ?", (after, limit))
+        if (not rows or rows[0][0] != after + 1) and after < (trimmed := self.trimmed):
+            raise Trimmed(f"the changes {after + 1} to {trimmed} are gone", after=after, trimmed=trimmed,
+                          why="the log was trimmed before this reader had read them",
+                          next_step="copy the tables anew, and then read from there: read(after=capture.trimmed)")
         return [Change(position, table, operation, json.loads(old or "null"), json.loads(new or "null"))
                 for position, table, operation, old, new in rows]
 
     def trim(self, up_to: int) -> None:
         """Forget changes up to that position: when every reader is beyond it, or the log grows for ever.
 
-        A reader that is not misses them, and is not told.
+        A reader that is not has missed them: its next `read` raises `Trimmed`.
         """
         check_number("up_to", up_to)
         self.db.execute("DELETE FROM changes WHERE position <= ?", (up_to,))
+
+    @property
+    def trimmed(self) -> int:
+        """The last position that is gone; 0 if none is. `read(after=log.trimmed)` begins with the oldest there is."""
+        return self.db.value("SELECT coalesce((SELECT min(position) - 1 FROM changes),"
+                             " (SELECT seq FROM sqlite_sequence WHERE name = 'changes'), 0)")
 
     def __len__(self) -> int:
         return self.db.value("SELECT count(*) FROM changes")

@@ -13,7 +13,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from evlab.env import Env, Real
+from evlab.env import Env, here
 from evlab.errors import EvlabError, InvalidUse
 
 __all__ = ["ConstraintFailed", "CorruptDatabase", "Database", "DatabaseBusy", "DatabaseError", "DiskFull",
@@ -66,7 +66,7 @@ class Database:
     """
 
     def __init__(self, path: str | os.PathLike = ":memory:", env: Env | None = None, node: str = ""):
-        self.env = env or Real()
+        self.env = env or here()
         self.path = os.fsdecode(path)
         if not self.path or "\0" in self.path:
             raise InvalidUse(f"the path {self.path!r} names no file", next_step='give one, or ":memory:"',

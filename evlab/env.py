@@ -19,6 +19,7 @@ import os
 import pathlib
 import random
 import secrets
+import threading
 import time
 from collections.abc import Callable, Generator, Hashable
 from types import GeneratorType
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     import sqlite3
 
 __all__ = ["LONGEST", "Dead", "DiskFiles", "Env", "File", "Files", "Later", "Process", "Real", "Signal", "Timer",
-           "ambient", "check_delay", "check_process", "check_size", "check_span", "no_answer", "run", "settle_answer",
-           "subscribe_to", "uuid7"]
+           "ambient", "check_delay", "check_process", "check_size", "check_span", "here", "no_answer", "run",
+           "settle_answer", "subscribe_to", "uuid7"]
 
 Process = Generator[Any, Any, Any]
 
@@ -219,12 +220,29 @@ class Real:
             subscribe_to(waits_for, self.after).then(lambda done: self._step(process, finished, done))
 
 
+_thread = threading.local()
+
+
+def here() -> Real:
+    """The `Real` of everything that was given no env, such as `Bus()`: one for each thread.
+
+    One for all, because `run(process)` has to ring their timers. So it rings those of what a program has made before
+    and forgotten, too: who wants to be alone gives each a `Real()` of its own. Not one for all threads, because a Real
+    is driven in one.
+    """
+    if not hasattr(_thread, "env"):
+        _thread.env = Real()
+    return _thread.env
+
+
 def run(process: Process, env: Real | None = None):
     """Drive a process on the real clock until it ends, and return its value. `World.spawn` is the simulated twin.
 
-    Raises what the process raised, and `InvalidUse` if it waits for something that can no longer happen.
+    env: whose timers ring meanwhile; by default of all that was made without an env in this thread: `Bus()`,
+    `Database()`. Raises what the process raised, or what a timer that rang meanwhile did, and `InvalidUse` if it waits
+    for something that can no longer happen.
     """
-    env = env or Real()
+    env = env or here()
     finished = env.spawn(process)
     env.drive(lambda: finished.done)
     if not finished.done:

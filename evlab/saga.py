@@ -72,17 +72,19 @@ class Orchestrator:
 
     # ----------------------------------------------------------------------------------------- for the caller
 
-    def start(self, id: str, data: dict, *, correlation: str | None = None) -> SagaState:
+    def start(self, id: str, data: dict, *, cause: Event | None = None, correlation: str | None = None) -> SagaState:
         """Begin a saga; it is on disk when this returns. The same id again changes nothing: it is that saga.
 
-        id: what it is about, such as "1042". data: its input, which actions get. correlation: the id that all its
-        messages will carry, by default that of its first event. Returns where it is now; it goes on by itself.
+        id: what it is about, such as "1042". data: its input, which actions get. cause: the event that it begins with,
+        if there is one: its first event and its first command are caused by that, and all its messages carry that
+        event's correlation id, so that a trace shows one tree. correlation: another correlation id; without either it
+        is the id of the saga's first event. Returns where it is now; it goes on by itself.
         Raises `InvalidUse`, also if the id was used with other data, and `StepBroken` if the first action fails.
         """
         if self.store.version(self._stream(id)):
             return self._known(id, data)
         try:
-            return self._record(id, SagaState(), self.saga.started(id, data, correlation)).copy()
+            return self._record(id, SagaState(), self.saga.started(id, data, correlation, cause)).copy()
         except WrongExpectedVersion:  # another process was faster
             return self._known(id, data)
 

@@ -298,8 +298,10 @@ class Saga:
               attempt: int = 1) -> Event:
         """The note that a command is about to be sent, with the command in it: a resumed saga sends the very same."""
         command = in_conversation(command, state.correlation, cause or state.cause or None)
-        return self._event(state, "CommandSent", {"step": self.steps[at].name, "at": at, "attempt": attempt,
+        sent = self._event(state, "CommandSent", {"step": self.steps[at].name, "at": at, "attempt": attempt,
                                                   "undo": undo, "why": why, "command": command.to_json().decode()})
+        sent.__dict__["_command"] = command  # for `evolve`, which need not read what was written this moment
+        return sent
 
     def _note(self, state: SagaState, type: str, cause: Event | None = None, **more: Any) -> Event:
         data = {"step": self.steps[state.at].name, **more}
@@ -345,7 +347,9 @@ def _sent(saga: Saga, state: SagaState, event: Event) -> None:
             raise InvalidUse(f"step {data['at']} of {saga.name} is no longer {data['step']}",
                              why=f"the saga {state.id} began with other steps",
                              next_step="keep the steps until all have ended; give a saga with new ones a new name")
-        state.command, state.at = Event.kept(data["command"].encode()), data["at"]  # the store's checksum guards it
+        made_here = event.__dict__.get("_command")
+        state.command = made_here or Event.kept(data["command"].encode())  # the store's checksum guards it
+        state.at = data["at"]
     state.attempt, state.undoing, state.again = data["attempt"], data["undo"], False
     state.phase = "undoing" if state.undoing else "running"
     state.why = state.turned_back = data.get("why") or state.turned_back

@@ -14,25 +14,27 @@ from evlab.steps import ENDED, Saga, SagaState, Step
 __all__ = ["Play", "explore", "six_steps"]
 
 
-def six_steps(attempts: int = 2, without_undo: tuple[str, ...] = ()) -> Saga:
-    """Three steps that can be undone, a pivot, two that are tried until they work."""
+def six_steps(attempts: int = 2, without_undo: tuple[str, ...] = (), done: str | None = None) -> Saga:
+    """Three steps that can be undone, a pivot, two that are tried until they work. done: the one reply that says yes;
+    None: all say yes but a refusal."""
     def asks(step: str, undo: bool = False):
         return lambda state: Event(type="Undo" if undo else "Do", data={"step": step}, source="shop")
 
     def step(name: str, kind: str) -> Step:
         undo = kind == "compensatable" and name not in without_undo
         return Step(name, asks(name), asks(name, undo=True) if undo else None, kind=kind, refused="Refused",
-                    retry=Retry(attempts=attempts))
+                    retry=Retry(attempts=attempts), done=done)
 
     kinds = ["compensatable"] * 3 + ["pivot"] + ["retriable"] * 2
     return Saga("order", [step(name, kind) for name, kind in zip("abcdef", kinds, strict=True)])
 
 
 class Play:
-    """One saga and its services. refusals: how many commands the services may refuse, in all."""
+    """One saga and its services. refusals: how many commands the services may refuse, in all; odd: to how many they may
+    answer, each time, with what the saga does not know."""
 
-    def __init__(self, saga: Saga, refusals: int = 1):
-        self.saga, self.refusals = saga, refusals
+    def __init__(self, saga: Saga, refusals: int = 1, odd: int = 0):
+        self.saga, self.refusals, self.odd = saga, refusals, odd
         self.events: tuple[Event, ...] = ()
         self.state = SagaState()
         self.commands: tuple[Event, ...] = ()  # all that were ever sent: any of them may arrive, at any time
@@ -49,6 +51,8 @@ class Play:
         for number, command in enumerate(self.commands):
             if command.id not in self.answers:
                 found.append(("arrive", number))
+                if self.odd:
+                    found.append(("odd", number))
                 if self.refusals and not self._was_done(command):
                     found.append(("refuse", number))
             else:
@@ -68,6 +72,10 @@ class Play:
         kind, command = move[0], self.commands[move[1]] if len(move) > 1 else None
         if kind == "arrive":
             self._serve(command)
+        elif kind == "odd":
+            self.odd -= 1
+            self._serve(command)
+            self.answers = self.answers | {command.id: command.caused("Odd", {})}
         elif kind == "refuse":
             self.refusals -= 1
             self.answers = self.answers | {command.id: command.caused("Refused", {})}
@@ -178,13 +186,13 @@ class Play:
         asked = tuple((command.type, command.data["step"],
                        answer.type if (answer := self.answers.get(command.id)) else "",
                        state.command is not None and command.id == state.command.id) for command in self.commands)
-        return (state.phase, state.at, state.undoing, state.attempt, state.again, state.last, self.refusals, self.done,
-                self.buried, frozenset(asked))
+        return (state.phase, state.at, state.undoing, state.attempt, state.again, state.last, self.refusals, self.odd,
+                self.done, self.buried, frozenset(asked))
 
 
-def explore(saga: Saga, refusals: int, most: int) -> tuple[dict, dict]:
+def explore(saga: Saga, refusals: int, most: int, odd: int = 0) -> tuple[dict, dict]:
     """Everything that can happen: the plays, by key, and from which others each is reached. At most `most` plays."""
-    first = Play(saga, refusals)
+    first = Play(saga, refusals, odd)
     found, before = {first.key(): first}, {}
     waiting = [first]
     while waiting:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evlab import Database, Event, Fault, Plan, World, sweep
-from evlab.cdc import ChangeCapture
+from evlab.cdc import ChangeCapture, Trimmed
 from evlab.errors import InvalidUse
 from evlab.outbox import Outbox
 from evlab.sim import Anomaly
@@ -95,7 +95,41 @@ def test_positions_go_on_after_a_trim():
     db.executemany("INSERT INTO orders VALUES (?, 'placed', 0)", [(number,) for number in range(3)])
     log.trim(3)
     db.execute("DELETE FROM orders WHERE number = 1")
-    assert [change.position for change in log.read()] == [4] and len(log) == 1
+    assert [change.position for change in log.read(after=3)] == [4] and len(log) == 1
+
+
+@pytest.mark.parametrize("place", [0, 1, 4])
+def test_a_reader_that_goes_on_where_the_log_was_trimmed_is_told(place):
+    db, log = captured()
+    db.executemany("INSERT INTO orders VALUES (?, 'placed', 0)", [(number,) for number in range(7)])
+    log.trim(5)
+    with pytest.raises(Trimmed, match=f"the changes {place + 1} to 5 are gone") as raised:
+        log.read(after=place)
+    assert (raised.value.after, raised.value.trimmed, raised.value.retriable) == (place, 5, False)
+    assert [change.position for change in log.read(after=5)] == [6, 7] == [
+        change.position for change in log.read(after=log.trimmed)]
+
+
+def test_a_reader_is_told_also_if_nothing_is_left_to_read():
+    db, log = captured()
+    assert log.trimmed == 0 and log.read() == []
+    db.executemany("INSERT INTO orders VALUES (?, 'placed', 0)", [(number,) for number in range(7)])
+    assert log.trimmed == 0
+    log.trim(100)
+    assert log.trimmed == 7 and log.read(after=7) == log.read(after=8) == []
+    for again in (log, ChangeCapture(db, "orders")):
+        with pytest.raises(Trimmed, match="the changes 7 to 7 are gone"):
+            again.read(after=6)
+
+
+def test_a_change_that_was_rolled_back_leaves_no_hole_that_looks_like_a_trim():
+    db, log = captured()
+    for number in range(3):
+        with pytest.raises(ValueError), db.transaction():
+            db.execute("INSERT INTO orders VALUES (?, 'placed', 0)", (number,))
+            raise ValueError
+        db.execute("INSERT INTO orders VALUES (?, 'placed', 0)", (number,))
+        assert [change.position for change in log.read(after=number)] == [number + 1]
 
 
 def test_several_tables_share_one_order():

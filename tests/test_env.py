@@ -8,6 +8,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import threading
 import time
 import uuid
 
@@ -16,8 +17,8 @@ from contracts.files import FilesContract
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evlab import Later, Real, Signal, Timeout, run
-from evlab.env import LONGEST, DiskFiles, uuid7
+from evlab import Bus, Database, Event, Later, Real, Retry, Signal, Timeout, run
+from evlab.env import LONGEST, DiskFiles, here, uuid7
 from evlab.errors import InvalidUse, Unreachable
 from evlab.sim import World
 
@@ -241,6 +242,48 @@ def test_run_says_when_nothing_can_happen_any_more():
 
     with pytest.raises(InvalidUse, match="can no longer happen"):
         run(process())
+
+
+def test_run_rings_the_timers_of_what_was_given_no_env():
+    bus, tries = Bus(), []
+
+    def handle(event):
+        tries.append(event)
+        if len(tries) < 3:
+            raise ValueError("not yet")
+
+    bus.subscribe("#", handle, retry=Retry(attempts=3, first=0.001, jitter=False))
+
+    def process():
+        bus.publish(Event(type="OrderPlaced"))
+        while len(tries) < 3:
+            yield 0.002
+
+    run(process())
+    assert len(tries) == 3 and bus.dead_letters == []
+    assert bus.env is Bus().env is Database().env is here()
+
+
+def test_what_has_an_env_of_its_own_is_left_alone_by_run():
+    env, rung = Real(), []
+    env.after(0.0, lambda: rung.append(1))
+
+    def process():
+        yield 0.002
+
+    run(process())
+    assert rung == [] and here() is not env
+    run(process(), env)
+    assert rung == [1]
+
+
+def test_each_thread_has_a_real_of_its_own():
+    """A Real is driven in one thread: JupyterLab answers a widget on another than the one that runs cells."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(here()))
+    thread.start()
+    thread.join()
+    assert found[0] is not here()
 
 
 def test_nothing_runs_between_two_yields_also_on_the_real_clock():

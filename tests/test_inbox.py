@@ -25,7 +25,7 @@ class Shelf:
     def __init__(self, path=":memory:", env=None, **options):
         self.db = Database(path, env)
         self.db.execute("CREATE TABLE IF NOT EXISTS taken (id TEXT)")
-        self.inbox = Inbox(self.db, **options)
+        self.inbox = Inbox(self.db, "stock", **options)
 
     def take(self, event):
         with self.inbox.once(event) as new:
@@ -190,7 +190,7 @@ def test_an_id_is_new_once():
     assert shelf.taken == ["e-1", "e-2", "e-3"]
     assert (len(shelf.inbox), shelf.inbox.duplicates) == (3, 3)
     assert event(1) in shelf.inbox and "e-2" in shelf.inbox and "e-9" not in shelf.inbox
-    assert repr(shelf.inbox) == "Inbox('inbox', 3 ids)"
+    assert repr(shelf.inbox) == "Inbox('stock', 3 ids)"
 
 
 def test_an_effect_that_raises_is_no_effect_and_may_come_again():
@@ -279,7 +279,8 @@ def test_a_table_that_is_kept_for_a_time_stays_as_large_as_its_window():
 @pytest.mark.parametrize("make, text", [
     (lambda: Inbox("stock.db"), "is no Database"), (lambda: Inbox(None), "is no Database"),
     (lambda: Inbox(Database(), ""), "names no consumer"), (lambda: Inbox(Database(), 5), "names no consumer"),
-    *[(lambda keep=keep: Inbox(Database(), keep=keep), "no length of time")
+    (lambda: Inbox(Database()), "two without a name would be one"),
+    *[(lambda keep=keep: Inbox(Database(), "stock", keep=keep), "no length of time")
       for keep in (0, -1, True, "1 h", float("nan"))]])
 def test_an_inbox_that_cannot_work_is_refused(make, text):
     with pytest.raises(InvalidUse, match=text):
@@ -288,7 +289,7 @@ def test_an_inbox_that_cannot_work_is_refused(make, text):
 
 @pytest.mark.parametrize("id", ["", None, 5, b"e-1", ["e-1"]])
 def test_what_is_no_id_is_refused(id):
-    inbox = Inbox(Database())
+    inbox = Inbox(Database(), "stock")
     for use in (inbox.once, lambda id: inbox.run(id, list), inbox.__contains__):
         with pytest.raises(InvalidUse, match="is no id"):
             use(id)
@@ -296,14 +297,14 @@ def test_what_is_no_id_is_refused(id):
 
 def test_once_without_with_is_refused():
     """`if inbox.once(event):` would be true each time, and no transaction would be open."""
-    inbox = Inbox(Database())
+    inbox = Inbox(Database(), "stock")
     with pytest.raises(InvalidUse, match="write `with inbox.once"):
         assert inbox.once(event())
     assert event() not in inbox
 
 
 def test_an_effect_that_yields_is_refused_and_the_id_may_come_again():
-    inbox = Inbox(Database())
+    inbox = Inbox(Database(), "stock")
 
     def effect():
         yield 1.0

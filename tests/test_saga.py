@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import dataclasses
 import itertools
 import random
 
@@ -17,6 +18,7 @@ from evlab.database import DiskFull
 from evlab.errors import InvalidUse
 from evlab.saga import Orchestrator, Saga, Step, StepBroken
 from evlab.store import WrongExpectedVersion
+from evlab.trace import Tracer
 
 SCENARIOS = {
     "all answer": {},
@@ -334,6 +336,51 @@ def test_the_same_id_again_is_the_same_saga():
     assert desk.sent == ["ReserveStock"] and desk.orchestrator.open() == ["1"]
     with pytest.raises(InvalidUse, match="started with other data"):
         desk.orchestrator.start("1", {"order": 2})
+
+
+def test_a_saga_that_an_event_began_is_one_tree_with_it():
+    desk = Desk()
+    tracer = Tracer(desk.bus)
+    placed = Event(type="CartSent", source="web").caused("OrderPlaced", {"order": 1}, source="shop")
+    desk.bus.subscribe("order.placed", lambda event: desk.orchestrator.start("1", event.data, cause=event), name="desk")
+    desk.bus.publish(placed)
+    first = next(desk.store.read("order-1")).event
+    assert (first.causation_id, first.correlation_id) == (placed.id, placed.correlation_id)
+    assert str(tracer.trace(placed.correlation_id)) == """\
+OrderPlaced  shop   (its cause was not heard)
+└─ ReserveStock  shop
+   └─ StockReserved  services
+      └─ ChargeCard  shop
+         └─ CardCharged  services
+            └─ ShipParcel  shop
+               └─ ParcelShipped  services"""
+
+
+def test_the_cause_is_in_the_stream_and_an_undo_after_silence_has_it_too():
+    desk = Desk(answers={}, saga=three_steps(timeout=0.001, attempts=1))
+    placed = Event(type="OrderPlaced", source="shop")
+    desk.orchestrator.start("1", {"order": 1}, cause=placed)
+    again = desk.open()
+    desk.env.drive()
+    assert desk.sent[-1] == "ReleaseStock" and again.parked()
+    assert {(command.causation_id, command.correlation_id) for command in desk.commands} == {(placed.id, placed.id)}
+    with pytest.raises(InvalidUse, match="is no cause"):
+        desk.orchestrator.start("2", {"order": 2}, cause="OrderPlaced")
+
+
+def test_a_reply_that_nobody_knows_parks_the_saga_once_and_is_kept():
+    steps = three_steps().steps
+    desk = Desk(answers=ANSWERS | {"ChargeCard": "CardChargd"}, saga=Saga("order", [
+        steps[0], dataclasses.replace(steps[1], done="CardCharged"), steps[2]]))
+    desk.orchestrator.start("1", {"order": 1})
+    (parked,) = desk.orchestrator.parked()
+    assert str(parked) == "1 at pay: pay answered with CardChargd: nobody knows what that means"
+    before = desk.events()
+    desk.bus.publish(desk.commands[-1].caused("CardChargd"))
+    assert desk.events() == before and desk.sent == ["ReserveStock", "ChargeCard"] and not desk.bus.dead_letters
+    desk.answers = ANSWERS
+    desk.open().retry("1")
+    assert desk.orchestrator.state("1").phase == "completed" and desk.sent.count("ChargeCard") == 2
 
 
 def test_what_start_returns_does_not_move_by_itself():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from saga_play import Play, explore, six_steps
 
 from evlab import Event, Retry
-from evlab.errors import InvalidUse
+from evlab.errors import InvalidEvent, InvalidUse
 from evlab.steps import ENDED, Saga, SagaState, Step, StepBroken
 
 
@@ -78,6 +80,17 @@ def test_a_correlation_of_ones_own_goes_along():
     assert Event.from_json(events[1].data["command"]).correlation_id == "conversation-1"
 
 
+def test_a_saga_that_an_event_began_carries_its_correlation_and_its_first_command_is_caused_by_it():
+    placed = Event(type="CartSent", source="web").caused("OrderPlaced", source="shop")
+    first, sent = three_steps().started("1042", {"order": 7}, cause=placed)
+    assert (first.correlation_id, first.causation_id) == (placed.correlation_id, placed.id)
+    command = Event.from_json(sent.data["command"])
+    assert (command.correlation_id, command.causation_id) == (placed.correlation_id, placed.id)
+    assert three_steps().started("1", {"order": 7}, "c-1", placed)[0].correlation_id == "c-1"
+    with pytest.raises(InvalidUse, match="'OrderPlaced' is no cause"):
+        three_steps().started("1042", {"order": 7}, cause="OrderPlaced")
+
+
 def test_each_reply_leads_to_the_next_step_and_the_last_one_to_the_end():
     story = Story().when("StockReserved").then("StepDone", "CommandSent ChargeCard")
     story.when("CardCharged").then("StepDone", "CommandSent ShipParcel")
@@ -102,6 +115,56 @@ def test_the_next_command_is_caused_by_the_reply():
 def test_an_action_that_changes_what_it_gets_changes_nothing():
     saga = three_steps(reserve={"action": lambda state: asks("ReserveStock")({"order": state.pop("order")})})
     assert Story(saga).state.data == {"order": 7}
+
+
+def test_an_action_may_change_all_that_it_gets_and_no_event_changes():
+    def charge(state):
+        state["order"]["lines"].append("mug")
+        state["reserve"]["shelves"].clear()
+        return Event(type="ChargeCard", source="shop")
+
+    story = Story(three_steps(reserve={"action": lambda state: Event(type="ReserveStock", source="shop")},
+                              pay={"action": charge}), {"order": {"lines": ["pot"]}})
+    reply = story.state.command.caused("StockReserved", {"shelves": [1, 2]})
+    story._happen(story.saga.replied(story.state, reply))
+    assert story.state.data == {"order": {"lines": ["pot"]}, "reserve": {"shelves": [1, 2]}}
+    assert reply.data == story.found[0].data["reply"] == {"shelves": [1, 2]}
+
+
+def test_what_a_person_gives_as_reply_is_copied_and_proven():
+    reply = {"parcel": [5]}
+    story = parked_pivot().decided(True, "the bank has it", reply)
+    reply["parcel"].clear()
+    assert story.found[1].data["reply"] == story.state.data["pay"] == {"parcel": [5]}
+    for wrong in ({"when": {1, 2}}, {"n": float("nan")}, {5: 1}):
+        with pytest.raises(InvalidEvent, match="payload"):
+            parked_pivot().decided(True, "the bank has it", wrong)
+    with pytest.raises(InvalidEvent, match="surrogate"):
+        parked_pivot().decided(True, "the bank \ud800")
+
+
+@pytest.mark.parametrize("way", ["all", "back", "parked"])
+def test_each_event_of_a_saga_can_be_written_and_read_back_exactly(way):
+    """They have no proof of their own, so here is one: of each kind, in each way that a saga can go."""
+    ways = {"all": ("StockReserved", "silence", "again", "CardCharged", "NoCourier", "again", "ParcelShipped"),
+            "back": ("StockReserved", "CardDeclined", "silence", "again", "StockReleased"),
+            "parked": ("StockReserved", "silence", "again", "silence")}
+    story = Story(data={"order": 7, "näme": "日本 \"", "big": 2**70, "deep": [[{"x": None}]]})
+    found = [*story.found]
+    for reply in ways[way]:
+        found += story.when(reply, shelf="é").found
+    if way == "parked":
+        found += story.saga.taken_up(story.state) + story.decided(True, "yes").found
+    assert len(found) > 6
+    for event in found:
+        assert Event.from_json(event.to_json()) == event
+        assert Event.kept(event.to_json()) == event and event.time.tzinfo is UTC
+
+
+def test_names_that_no_event_can_hold_are_refused_when_the_saga_is_made():
+    for name, step in (("order\ud800", "pay"), ("order", "pay\ud800")):
+        with pytest.raises(InvalidEvent, match="half a surrogate pair"):
+            Saga(name, [Step(step, asks("Pay"))])
 
 
 def test_a_refused_first_step_has_nothing_to_undo():
@@ -203,6 +266,65 @@ def test_steps_without_a_compensation_are_passed_over_on_the_way_back():
     story.then("StepRefused", "CommandSent ReleaseStock").when("StockReleased").then("StepUndone", "SagaCompensated")
 
 
+# --------------------------------------------------------------------------------- a reply that nobody knows
+
+
+def careful(**reserve):
+    """Reserve, pay, ship; each knows all that may be answered. reserve: changes of the first."""
+    return three_steps(reserve={"done": ("StockReserved", "StockReleased"), **reserve}, pay={"done": "CardCharged"},
+                       ship={"done": "ParcelShipped"})
+
+
+def test_with_done_a_slip_of_the_pen_in_refused_parks_the_saga_and_makes_no_yes_of_a_no():
+    story = Story(careful(refused="OutOfStok")).when("OutOfStock").then("SagaParked")
+    state = story.state
+    assert (state.phase, state.why) == (
+        "parked", "reserve answered with OutOfStock: nobody knows what that means")
+    assert "reserve" not in state.data and not state.asking and state.command is not None
+    assert story.found[0].data["reply_id"] not in ("", None)
+    Story(three_steps(reserve={"refused": "OutOfStok"})).when("OutOfStock").then("StepDone", "CommandSent ChargeCard")
+
+
+def test_with_done_the_known_replies_lead_to_the_same_as_without():
+    for way in (("StockReserved", "CardCharged", "ParcelShipped"), ("OutOfStock",),
+                ("StockReserved", "CardDeclined", "StockReleased"),
+                ("StockReserved", "CardCharged", "NoCourier", "again", "ParcelShipped")):
+        told = []
+        for saga in (careful(), three_steps()):
+            story = Story(saga)
+            told.append([(story.when(reply).state.phase, [event.type for event in story.found]) for reply in way])
+        assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("way, why", [
+    (("StockReserved", "Hm"), "pay answered with Hm"), (("StockReserved", "CardCharged", "Hm"), "ship answered with Hm"),
+    (("StockReserved", "CardDeclined", "Hm"), "reserve answered to its undo with Hm"),
+    (("silence", "Hm"), "reserve answered with Hm")])
+def test_a_reply_in_neither_list_parks_in_each_phase_and_a_known_one_sets_it_going(way, why):
+    story = Story(careful()).when(*way).then("SagaParked")
+    assert (story.state.phase, story.state.why) == ("parked", f"{why}: nobody knows what that means")
+    story.when("Hm", "silence", "again").then()
+    known = {"reserve": "StockReleased" if story.state.undoing else "StockReserved", "pay": "CardCharged",
+             "ship": "ParcelShipped"}[why.split()[0]]
+    story.when(known)
+    assert story.state.phase != "parked"
+
+
+def test_a_saga_that_is_parked_by_such_a_reply_is_taken_up_or_settled_like_any_other():
+    story = Story(careful()).when("Hm")
+    command = story.state.command.id
+    story._happen(story.saga.taken_up(story.state)).then("SagaTakenUp", "CommandSent")
+    assert story.state.command.id == command
+    story.when("Hm").then("SagaParked").decided(False, "Hm is a no").then("PersonDecided", "SagaCompensated")
+    Story(careful()).when("Hm").decided(True, "Hm is a yes").then(
+        "PersonDecided", "StepDone", "CommandSent ChargeCard")
+
+
+def test_such_a_reply_to_what_was_refused_already_or_is_parked_by_silence_changes_nothing():
+    Story(careful()).when("StockReserved", "CardCharged", "NoCourier", "Hm").then()
+    Story(careful()).when("StockReserved", "silence", "again", "silence", "Hm").then()
+
+
 # ------------------------------------------------------------------------------------------- a person decides
 
 
@@ -298,7 +420,18 @@ def test_whatever_happens_only_legal_states_are_reached_and_an_end_from_each(att
     steps without a gap, nothing is undone before what came after it, nothing is undone beyond the pivot, and what says
     that it is completed or compensated is. From each of them an end can be reached.
     """
-    found, before = explore(six_steps(attempts, without_undo), refusals, most=20_000)
+    _from_each_state_an_end_is_reached(*explore(six_steps(attempts, without_undo), refusals, most=20_000))
+
+
+@pytest.mark.parametrize("attempts, refusals, odd", [(1, 1, 1), (2, 0, 2), (2, 1, 1)])
+def test_the_same_if_services_answer_what_nobody_knows(attempts, refusals, odd):
+    """SAGA-1, SAGA-2: they have done what they were asked, or not, and say neither yes nor no."""
+    found, before = explore(six_steps(attempts, done="Done"), refusals, 40_000, odd)
+    _from_each_state_an_end_is_reached(found, before)
+    assert any("nobody knows what that means" in play.state.why for play in found.values())
+
+
+def _from_each_state_an_end_is_reached(found, before):
     ends = [key for key, play in found.items() if play.state.phase in ENDED]
     assert {found[key].state.phase for key in ends} == set(ENDED)
     reached, waiting = set(ends), ends
@@ -360,7 +493,9 @@ def test_compensations_come_in_the_exact_reverse_order_also_of_an_unknown_step()
     ({"kind": "pivot", "compensation": asks("A")}, "has a compensation"), ({"retry": 3}, "retry=3"),
     ({"timeout": 0}, "no time to answer"), ({"timeout": -1}, "no time to wait for"), ({"timeout": "5"}, "no time to"),
     ({"refused": 5}, "no list of event types"), ({"refused": ("No", 5)}, "no list of event types"),
-    ({"refused": [""]}, "no list of event types")])
+    ({"refused": [""]}, "no list of event types"), ({"done": 5}, "no list of event types"),
+    ({"done": [None]}, "no list of event types"), ({"done": ()}, "leaves no yes"),
+    ({"done": ("Yes", "No"), "refused": "No"}, "refused as well")])
 def test_a_step_that_cannot_be_is_refused(change, text):
     with pytest.raises(InvalidUse, match=text):
         Step(**{"name": "reserve", "action": asks("ReserveStock"), **change})

@@ -81,7 +81,7 @@ class Membership:
         yield from list(self._commits)
 
     def leave(self) -> Later:
-        """Let the others have our partitions now. A static member is expected back: they wait until its session ends."""
+        """Let the others have our partitions now. For a static member they wait until its session ends."""
         farewell = self._farewell() if self.joined or self.joining is not None else None
         return Later.of() if farewell is None else self.client.ask(self.coordinator(), farewell)
 

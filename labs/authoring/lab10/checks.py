@@ -13,6 +13,7 @@ from typing import Any
 
 from evlab.course.judge import AnswerBroke, AnswerRaised, Case, Lab, Port
 from evlab.course.judge.actor import WrongCall
+from evlab.course.judge.question import Blame
 from evlab.errors import Timeout
 from evlab.event import Event
 from evlab.sim.history import describe
@@ -71,10 +72,10 @@ def compare_list(case: Case, steps: list[dict], outcomes: dict[str, str], hint: 
     if None in got:
         case.blame("NOTHING_TO_UNDO", f"the list has an entry for a step that has nothing to undo: {said}", *entries)
     names, undo_of = [one["name"] for one in steps], {one["undo"]: one for one in steps if one["undo"]}
-    strange = [one for one in got if one not in undo_of]
+    strange = [one for one in got if not isinstance(one, str) or one not in undo_of]
     if strange:
         case.blame("NOT_THE_UNDO", f"{describe(strange[0])} is no undo of any step"
-                   + (", it is the step itself" if strange[0] in names else "") + f": {said}", *entries)
+                   + (", it is the step itself" if strange[0] in [*names, *steps] else "") + f": {said}", *entries)
     state = {one["kind"]: outcomes.get(one["name"]) for one in steps if one["kind"] == PIVOT}.get(PIVOT)
     if got and state == "done":
         case.blame("PAST_PIVOT", f"the pivot is done, and {got[0]} is to be sent: {said}", *entries)
@@ -153,10 +154,15 @@ A, B = "order-1042", "order-1043"
 Message = tuple[str, str, int]
 
 
-def due_answers(free: int, messages: list[Message]) -> list[tuple[str, int]]:
-    """For each message the answer, and what is free then."""
+def due_answers(free: int, messages: list[Message]) -> list[tuple[tuple[str, ...], int]]:
+    """For each message the answers that are right, and what is free then.
+
+    A reserve that was done and released may come once more, as a copy: nobody waits for its answer, which is the first
+    one's, or the no of an order that is released.
+    """
     orders: dict[str, int | None] = {}
-    found = []
+    taken: set[str] = set()
+    found: list[tuple[tuple[str, ...], int]] = []
     for verb, order, pieces in messages:
         if verb == "release":
             free += orders.get(order) or 0
@@ -164,15 +170,38 @@ def due_answers(free: int, messages: list[Message]) -> list[tuple[str, int]]:
         elif order not in orders:
             orders[order] = pieces if pieces <= free else None
             free -= orders[order] or 0
-        found.append(("done" if verb == "release" or orders[order] is not None else "refused", free))
+            if orders[order] is not None:
+                taken.add(order)
+        if verb == "release" or orders[order] is not None:
+            found.append((("done",), free))
+        else:
+            found.append((("refused", "done") if order in taken else ("refused",), free))
     return found
 
 
 def deliver(case: Case, free: int, messages: list[Message], hint: str) -> None:
-    """Send these to a new Stock. What goes wrong at the last of them is `hint`'s mistake."""
+    """Send these to a new Stock. What goes wrong at the last of them is `hint`'s mistake.
+
+    Unless nothing goes wrong in a new process: then the Stock knows what another one was told.
+    """
+    try:
+        tell(case, free, messages, hint)
+    except Blame as blame:
+        told = list(case.history.entries)
+        try:
+            tell(case, free, messages, hint, fresh=True)
+        except (Blame, AnswerRaised):
+            case.history.entries[:] = told
+            raise blame from None
+        case.history.entries[:] = told
+        case.blame("KNOWS_ANOTHER", f"{blame.mistake.text}; to the first Stock of a new process, the same messages "
+                   "are answered well", *case.entries("invoke"))
+
+
+def tell(case: Case, free: int, messages: list[Message], hint: str, *, fresh: bool = False) -> None:
     forget(case)
     case.history.note(f"{free} pieces are free", node="inventory")
-    actor = case.actor("inventory")
+    actor = case.actor("inventory", fresh=fresh)
     stock = case.wait(actor.call("Stock", free))
     due = due_answers(free, messages)
     for number, (verb, order, pieces) in enumerate(messages):
@@ -191,30 +220,31 @@ def deliver(case: Case, free: int, messages: list[Message], hint: str) -> None:
             raise
         left = actor.get(stock, "free")
         operation.ok(f"{describe(got)}, {describe(left)} free")
-        answer, rest = due[number]
+        answers, rest = due[number]
+        answer = " or ".join(answers)
         text = f"{what}: the answer has to be {answer} with {rest} free, and is {describe(got)} with {describe(left)}"
         text += " free"
         if got not in ("done", "refused"):
             case.blame("NO_ANSWER", f"{what}: the answer has to be {answer}, and is {describe(got)}", *entries)
-        if (got, left) != (answer, rest):
-            case.blame(mistake_at(messages[:number + 1], due, got, left) or hint, text, *entries)
+        if got not in answers or left != rest:
+            case.blame(mistake_at(messages[:number + 1], due, left) or hint, text, *entries)
 
 
-def mistake_at(messages: list[Message], due: list[tuple[str, int]], got: str, left: int) -> str:
+def mistake_at(messages: list[Message], due: list[tuple[tuple[str, ...], int]], left: int) -> str:
     """The hint for what is wrong at the last of these messages."""
     verb, earlier = messages[-1][0], [one for one in messages[:-1] if one[1] == messages[-1][1]]
     verbs = [one[0] for one in earlier]
-    answer, rest = due[len(messages) - 1]
+    answers, rest = due[len(messages) - 1]
     if not earlier:
         return "LONELY_RELEASE" if verb == "release" else "RESERVES_WRONG"
     if verb == "release":
         if "release" in verbs:
             return "RELEASED_TWICE" if left > rest else "RELEASES_WRONG"
         first = due[messages.index(earlier[0])][0]
-        return "RELEASES_REFUSED" if first == "refused" and (got, left) != (answer, rest) else "RELEASES_WRONG"
+        return "RELEASES_REFUSED" if first == ("refused",) else "RELEASES_WRONG"
     if "release" in verbs:
         return "RESERVE_AFTER" if verbs[0] == "release" else "COPY_AFTER_RELEASE"
-    if answer == "refused":
+    if answers == ("refused",):
         return "FORGETS_NO"
     return "RESERVED_TWICE" if left < rest else "COPY_REFUSED"
 
@@ -327,11 +357,15 @@ def due_settled(kind: str, answers: list[str], attempts: int) -> str:
     return "" if len(answers) < attempts else "unknown" if kind == MAKER else "parked"
 
 
+def counted(number: int, what: str) -> str:
+    return f"{number} {what}" + "s" * (number != 1)
+
+
 def settle(case: Case, kind: str, fates: tuple[str, ...], attempts: int = 3) -> int:
     """One story, and how many of its fates were met."""
     forget(case)
     service = Silent(case, kind, fates)
-    case.history.note(f"{kind}, {attempts} attempts", node="orders")
+    case.history.note(f"{kind}, {counted(attempts, 'attempt')}", node="orders")
     ports = Port("new_command", service.new_command), Port("ask", service.ask)
     try:
         got = case.wait(case.actor("orders").call("settle", kind, *ports, attempts))
@@ -353,8 +387,8 @@ def blame_settled(case: Case, kind: str, service: Silent, got: Any, attempts: in
         answers = [answer for _, answer in service.log[:number]]
         if due_settled(kind, answers, attempts):
             if before == "silence" or kind in (LATER, "undo") and before == "refused":
-                case.blame("ASKS_ON", f"{what} may be asked {attempts} times, and was asked "
-                                      f"{len(service.log)} times", *entries)
+                case.blame("ASKS_ON", f"{what} may be asked {counted(attempts, 'time')}, and was asked "
+                                      f"{counted(len(service.log), 'time')}", *entries)
             case.blame("RETRIES_REFUSED" if before == "refused" else "ASKS_AFTER_DONE",
                        f"{what} was answered with {before}, and was asked again", *entries)
         if before == "silence" and now != asked:
@@ -374,7 +408,8 @@ def blame_settled(case: Case, kind: str, service: Silent, got: Any, attempts: in
     if not due and answers and got == "refused" and answers[-1] == "refused":
         case.blame("NO_WAY_BACK", f"{text}, and `settle` returned refused: there is nothing to turn back to", *entries)
     if not due:
-        case.blame("GIVES_UP", f"{text}, {attempts} attempts are allowed, and `settle` returned {got}", *entries)
+        case.blame("GIVES_UP", f"{text}, it may be asked {counted(attempts, 'time')}, and `settle` returned {got}",
+                   *entries)
     if due in ("done", "refused"):
         case.blame("WRONG_ANSWER", f"{text}, and `settle` returned {got}", *entries)
     hints = {"refused": "SILENCE_IS_NO" if answers[-1] == "silence" else "NO_WAY_BACK", "done": "SILENCE_IS_YES",
@@ -451,6 +486,8 @@ class Run:
         self.store = store or EventStore(env=case.world)
         self.began = case.world.now()
         self.calls, self.lives, self.dead, self.after_death, self.killed_at = 0, 0, False, 0, ""
+        self.end = ""
+        """What it has returned, while it is called once more."""
         self.asked: list[tuple[str, str, str, int, int]] = []
         """Type, id, answer, life and entry of each ask."""
         self.known: dict[str, str] = {}
@@ -560,6 +597,11 @@ class Run:
     def _before(self, asked: Event) -> None:
         """What may not be asked now."""
         type, names = asked.type, [one["name"] for one in self.steps]
+        if self.end:
+            text = f"the saga is {self.end}, `run` is called again, and {type} is asked once more"
+            if not self.stream:
+                self.blame("LOSES_STATE", f"{text}: nothing was written")
+            self.blame("END_FORGOTTEN", text)
         earlier = [one for one in self.asked if one[0] == type]
         pivot = next((one["name"] for one in self.steps if one["kind"] == PIVOT), "")
         if type in self.undo_of:
@@ -594,7 +636,7 @@ class Run:
             if before[2] == "refused" and kind in (MAKER, PIVOT):
                 self.blame("ASKS_AFTER_ANSWER", f"{type} was refused, and is asked again")
             if sum(one[3] == self.lives for one in earlier) >= self.attempts:
-                self.blame("NEVER_PARKS", f"{type} may be asked {self.attempts} times, and is asked once more")
+                self.blame("NEVER_PARKS", f"{type} may be asked {counted(self.attempts, 'time')}, and is asked once more")
         elif self.asked[-1][0] != type and before[2] != "silence":
             self.blame("LOSES_STATE" if self._nothing_kept() else "ASKS_AGAIN",
                        f"{type} had its answer, the next one was under way, and {type} is asked again")
@@ -667,12 +709,8 @@ class Run:
 
     def judge_again(self, got: Any) -> None:
         """After its end, it is called once more."""
-        asked = len(self.asked)
-        self.kills = (*self.kills, 0)
-        self.lives += 1
+        self.end = got
         again = self.live()
-        if len(self.asked) > asked:
-            self.blame("END_FORGOTTEN", f"the saga is {got}, and {self.asked[asked][0]} was asked once more")
         if again != got:
             self.blame("END_FORGOTTEN", f"the saga is {got}, and the next call returned {describe(again)}")
 
