@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from evlab.database import ConstraintFailed, Database
@@ -35,6 +36,7 @@ APPLICATION = 0x45764C62
 """What marks a file as an evlab store, in SQLite's application_id: "EvLb"."""
 PAGE = 1000
 """Events that are read at a time, so that reading a long stream takes little memory."""
+_MOST_KNOWN = 4096
 
 
 class _Expected(str):
@@ -92,6 +94,8 @@ class EventStore(Snapshots):
         self.upcasters = upcasters
         self.appended = Signal()
         """Fires after each append in this process, once it is on disk: `yield store.appended`."""
+        self._versions: dict[str, int] = {}  # of streams, as this object knows them, true while `_end` is the store's
+        self._end = -1
         self._prepare()
 
     # ---------------------------------------------------------------------------------------------- append
@@ -108,25 +112,50 @@ class EventStore(Snapshots):
         """
         events = _check_append(stream, events, expected)
         with self.db.transaction():
-            current, end = self._heads(stream)
+            current, end = self._make_room(stream, expected, len(events))
             if not _met(expected, current):
                 return self._appended_before(stream, events, expected, current)
             self.env.point("appending")
             try:
                 recorded = self._insert(stream, events, current, end)
             except ConstraintFailed:  # an id that this stream has already
+                self._move_end(end + len(events), end)
                 return self._appended_before(stream, events, expected, current)
         self.env.point("appended")
-        self.db.after_commit(self.appended.fire)
+        self.db.after_commit(partial(self._on_disk, stream, current, end, len(events)))
         return recorded
+
+    def _make_room(self, stream: str, expected: int | str, count: int) -> tuple[int, int]:
+        """The version of `stream` and the store's end, which is moved by `count` if the version is as expected.
+
+        What this object knows is true if the store still ends where it knows: 3 us less than to ask the tables.
+        """
+        current, end = self._versions.get(stream), self._end
+        if current is None or not _met(expected, current) or not self._move_end(end, end + count):
+            current, end = self._heads(stream)
+            if _met(expected, current):
+                self._move_end(end, end + count)
+        return current, end
+
+    def _move_end(self, end: int, to: int) -> bool:
+        """Write down where the store ends from now on. False if it does not end at `end`: somebody has appended."""
+        if end == 0:
+            return self.db.execute("INSERT OR IGNORE INTO heads VALUES ('', ?)", (to,)).rowcount == 1
+        moved = self.db.execute("UPDATE heads SET version = ? WHERE stream = '' AND version = ?", (to, end))
+        return moved.rowcount == 1
+
+    def _on_disk(self, stream: str, version: int, end: int, count: int) -> None:
+        if end != self._end or len(self._versions) >= _MOST_KNOWN:
+            self._versions.clear()
+        self._versions[stream], self._end = version + count, end + count
+        self.appended.fire()
 
     def _insert(self, stream: str, events: list[Event], current: int, end: int) -> list[Recorded]:
         now = datetime.fromtimestamp(self.env.epoch + self.env.now(), UTC)
         recorded = [Recorded(event, stream, current + number, end + number, now)
                     for number, event in enumerate(events, start=1)]
         self.db.executemany(f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", map(write_row, recorded))
-        self.db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?), ('', ?)",
-                        (stream, recorded[-1].version, recorded[-1].position))
+        self.db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?)", (stream, recorded[-1].version))
         return recorded
 
     def _appended_before(self, stream: str, events: list[Event], expected: int | str, current: int) -> list[Recorded]:

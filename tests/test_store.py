@@ -12,10 +12,10 @@ from store_files import fast_folder
 
 from evlab.database import Database, NotADatabase
 from evlab.env import Dead, Real, run
-from evlab.errors import EvlabError
+from evlab.errors import EvlabError, InvalidUse
 from evlab.event import Event
 from evlab.sim import World
-from evlab.store import CorruptEvent, EventStore, NewerStore, NotAStore, WrongExpectedVersion
+from evlab.store import ANY, NO_STREAM, CorruptEvent, EventStore, NewerStore, NotAStore, WrongExpectedVersion
 
 
 class TestInMemory(StoreContract):
@@ -211,12 +211,68 @@ def test_rows_that_are_not_where_they_should_be_are_missed(kept, damage, error):
 @pytest.mark.parametrize("damage", [
     "DELETE FROM events WHERE position = 6", "UPDATE heads SET version = 2 WHERE version = 3",
     "UPDATE heads SET version = 'three' WHERE version = 3", "DELETE FROM heads WHERE stream = 'account-2'"])
-def test_a_version_that_the_file_says_in_two_ways_is_not_believed(kept, damage):
-    kept.db.execute(damage)
-    with pytest.raises(CorruptEvent):
-        kept.version("account-2")
-    with pytest.raises(CorruptEvent):
-        kept.append("account-2", paid(), 3)
+def test_a_version_that_the_file_says_in_two_ways_is_not_believed(tmp_path, damage):
+    path = tmp_path / "events.db"
+    with EventStore(path) as before:
+        before.append("account-1", paid(3))
+        before.append("account-2", paid(3))
+        before.db.execute(damage)
+        with pytest.raises(CorruptEvent):
+            before.version("account-2")
+    with EventStore(path) as store, pytest.raises(CorruptEvent):
+        store.append("account-2", paid(), 3)
+
+
+def test_who_has_appended_last_goes_on_by_what_it_knows_and_the_reader_misses_what_vanished(kept):
+    kept.db.execute("DELETE FROM events WHERE position = 6")
+    assert kept.append("account-2", paid(), 3)[0].version == 4
+    with pytest.raises(CorruptEvent, match="event 3 of account-2"):
+        list(kept.read("account-2"))
+    with pytest.raises(CorruptEvent, match="event 6 of the store"):
+        list(kept.read_all())
+
+
+@pytest.mark.parametrize("rolled_back", [False, True])
+def test_what_a_store_knows_of_its_end_is_not_believed_once_others_have_appended(tmp_path, rolled_back):
+    """It knows versions from its last append; another handle, or a rollback, makes them false."""
+    path = tmp_path / "events.db"
+    with EventStore(path) as ours, EventStore(path) as theirs:
+        ours.append("a", paid(), 0)
+        if rolled_back:
+            with pytest.raises(ZeroDivisionError), ours.db.transaction():
+                ours.append("a", paid(), 1)
+                ours.append("b", paid(), 0)
+                raise ZeroDivisionError
+        theirs.append("a", paid(), 1)
+        theirs.append("b", paid(), 0)
+        for expected in (1, NO_STREAM, 3):
+            with pytest.raises(WrongExpectedVersion) as caught:
+                ours.append("a", paid(), expected)
+            assert caught.value.current == 2
+        with pytest.raises(WrongExpectedVersion):
+            ours.append("b", paid(), 0)
+        assert [one.position for one in ours.append("b", paid(2))] == [4, 5]
+        assert [(one.stream, one.version) for one in theirs.read_all()] == [
+            ("a", 1), ("a", 2), ("b", 1), ("b", 2), ("b", 3)]
+
+
+def test_an_append_of_others_that_was_noticed_at_one_stream_is_not_forgotten_at_another(tmp_path):
+    with EventStore(tmp_path / "events.db") as ours, EventStore(tmp_path / "events.db") as theirs:
+        ours.append("a", paid())
+        theirs.append("a", paid())
+        ours.append("b", paid())
+        assert ours.append("a", paid())[0].version == 3
+
+
+def test_an_id_that_is_there_already_moves_nothing(kept):
+    first = paid()
+    kept.append("account-1", first, 3)
+    assert kept.append("account-1", first, ANY) == kept.append("account-1", first, 3)
+    assert (kept.version("account-1"), kept.position) == (4, 7)
+    with pytest.raises(InvalidUse):
+        kept.append("account-1", [*paid(), *first])
+    assert (kept.version("account-1"), kept.position) == (4, 7)
+    assert kept.append("account-2", paid())[0].position == 8
 
 
 @pytest.mark.parametrize("damage", [
