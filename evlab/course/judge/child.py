@@ -261,12 +261,18 @@ def make_error(name: str, text: str, foreign: bool = True) -> BaseException:
 
 
 class OnlyTheEvent:
-    """Keeps the rest of evlab out of an answer: it is what the answer is asked to build."""
+    """Keeps the rest of evlab out of an answer, as it is what the answer is asked to build, and what is not Python's.
+
+    The cage lets nobody read such a package anyway; this says so in words, before a file is refused by its path.
+    """
 
     def find_spec(self, name: str, path=None, target=None):
-        if name == "evlab" or name.startswith("evlab."):
+        first = name.partition(".")[0]
+        if first == "evlab":
             raise ImportError(f"an answer cannot import {name}: it is what you are asked to build. "
                               f"From evlab there are {', '.join(ASIDE)}")
+        if first not in sys.stdlib_module_names and not first.startswith("_"):  # the library has unlisted ones
+            raise ImportError(f"an answer cannot import {name}: it has Python's own library, and nothing else")
         return None
 
 

@@ -97,6 +97,22 @@ def test_errors_are_told_with_their_line(jail):
     assert (raised.value.label, raised.value.number) == ("second", 2)
 
 
+@pytest.mark.parametrize("name, words", [
+    ("numpy", "cannot import numpy: it has Python's own library, and nothing else"),
+    ("pandas.core", "cannot import pandas: it has"), ("nosuch", "cannot import nosuch: it has"),
+    ("evlab.store", "cannot import evlab.store: it is what you are asked to build")])
+def test_what_an_answer_may_not_import_is_refused_in_words_without_a_path(jail, name, words):
+    with pytest.raises(AnswerRaised) as raised:
+        start(jail, f"import {name}")
+    assert raised.value.type == "ImportError" and words in raised.value.text and "/" not in raised.value.text
+
+
+def test_all_of_pythons_own_library_may_be_imported(jail):
+    actor = start(jail, "import colorsys, ast, xml.sax.saxutils as s, json.scanner, _strptime, zlib\n"
+                        "def work(x): return s.escape(x)")
+    assert finish(actor.call("work", "<")) == "&lt;"
+
+
 @pytest.mark.parametrize("error, seen", [
     (KeyError("sku"), ("KeyError", "sku")), (OSError("disk full"), ("OSError", "disk full")),
     (KeyboardInterrupt("Ctrl-C"), ("KeyboardInterrupt", "Ctrl-C")), (Foreign("KeyError", "x"), ("KeyError", "x")),
