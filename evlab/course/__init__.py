@@ -20,6 +20,7 @@ _HOME_OF = {
     "reset": "checking",
     "show": "source",
     "solution": "checking",
+    "standing": "drills.standing",
 }
 
 __all__ = sorted(_HOME_OF)
