@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import io
-import textwrap
 
 from evlab.errors import InvalidUse
+from evlab.viz.svg import wrap
 from evlab.viz.theme import escape, safe
 
 __all__ = ["Plot", "plot"]
@@ -18,8 +18,8 @@ __all__ = ["Plot", "plot"]
 DOTS = 200
 """Dots per inch of the saved picture: twice what is shown, so that it is sharp on a dense screen."""
 
-LETTERS = 8.4
-"""Letters of a title that fit into an inch, bold and at its size, with some room to spare."""
+HEADING, MARGINS, POINTS = 12.5, 14, 72
+"""The size of a title and what is left free beside it, in points; points in an inch."""
 
 
 class Plot:
@@ -57,8 +57,8 @@ def plot(figure, *, title: str, alt: str, table) -> Plot:
         raise InvalidUse("a plot needs a title, an alt text and a table",
                          why="nothing in this course is a picture only",
                          next_step="call plot(figure, title=..., alt=..., table=frame)")
-    lines = textwrap.wrap(title, round(figure.get_size_inches()[0] * LETTERS))
-    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=12.5, fontweight="bold")
+    lines = wrap(title, figure.get_size_inches()[0] * POINTS - MARGINS, HEADING, bold=True)
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=HEADING, fontweight="bold")
     for axis in figure.axes:  # below the finding, the name of a panel is a label
         axis.set_title(axis.get_title(loc="left"), loc="left", fontsize=10, fontweight="normal", pad=5)
     picture = io.BytesIO()

@@ -205,9 +205,16 @@ class _Flow:
         self._frame(Box(x, y, x + self.wide, y + LOW), step.undone, tone, line=1.6)
         self.svg.text(x + self.wide / 2, y + 20, clip(step.undo, self.wide - 14, SMALL, True), size=SMALL, bold=True,
                       anchor="middle", colour=INK if step.undone else MUTED, halo=bool(step.undone))
-        waits = step.outcome == "done" and any(later.undone not in ("", "done") for later in self.steps[index + 1:])
-        words = _word(step.undone, step.times, True) if step.undone else "not yet" if waits else "not needed"
+        words = _word(step.undone, step.times, True) if step.undone else self._needed(index, step)
         self._outcome(x + self.wide / 2, y + LOW - 12, step.undone, words, tone)
+
+    def _needed(self, index: int, step: FlowStep) -> str:
+        """What to say of an undo that was not asked for. Until the way is decided, nobody knows whether it will be."""
+        if any(one.undone or one.outcome == "refused" for one in self.steps):  # it goes back
+            waits = step.outcome == "done" and any(later.undone not in ("", "done") for later in self.steps[index + 1:])
+            return "not yet" if waits else "not needed"
+        forward = all(one.outcome == "done" for one in self.steps if one.kind != "retriable")
+        return "not needed" if forward else "if needed"
 
     def _frame(self, box: Box, outcome: str, tone: Tone, *, line: float, whole: bool = False) -> None:
         """Not reached is dashed, waiting is hatched, parked has a double border; the form says it without colour."""

@@ -98,6 +98,13 @@ def test_an_undo_whose_turn_comes_later_is_not_called_needless():
     assert texts_of(saga_flow(saga(), ran(), title="All is well")).count("not needed") == 2
 
 
+def test_until_the_pivot_is_done_nobody_knows_whether_an_undo_is_needed():
+    parked = texts_of(saga_flow(saga(), ran(Ship=None), title="The carrier says nothing"))
+    assert parked.count("if needed") == 2 and "not needed" not in parked
+    late = texts_of(saga_flow(saga(), ran(Mail=None), title="The mail is late"))
+    assert late.count("not needed") == 2 and "if needed" not in late
+
+
 @pytest.mark.parametrize(("outcome", "form"), [("asked", "hatch"), ("unknown", "hatch"), ("parked", "hatch"),
                                                ("", "dash"), ("done", ""), ("refused", "")])
 def test_each_outcome_has_a_form(outcome, form):
