@@ -40,6 +40,8 @@ KEPT = 10
 """Seconds that a record of orders is kept, and a tombstone of status."""
 SEGMENT = 260
 """Bytes of a segment: a few batches, so that there is something to delete."""
+IN_SYNC = 2
+"""Copies of three that have to be in sync for an ack."""
 STEP = 1.0
 """Virtual seconds that pass after each click."""
 SENDING = ("stream", "send", "hot", "tombstone")
@@ -56,7 +58,7 @@ class Partitions(Playground):
         self.world = World(seed)
         self.cluster = Log(env=self.world, brokers=3)
         self.world.run(until=1.0)
-        copies = {"replication": 3, "min_insync_replicas": 2, "segment_bytes": SEGMENT}
+        copies = {"replication": 3, "min_insync_replicas": IN_SYNC, "segment_bytes": SEGMENT}
         self.cluster.create_topic("orders", 3, retention_ms=KEPT * 1000, **copies)
         self.cluster.create_topic("status", 3, cleanup="compact", delete_retention_ms=KEPT * 1000, **copies)
         self.level, self.topic, self.key, self.key_by = "keys", "orders", "order-1042", "order"
@@ -296,8 +298,18 @@ class Partitions(Playground):
         self.waiting = [later for later in self.waiting if not later.done]
         if self.waiting:
             many = len(self.waiting) != 1
-            notes.append(Note(f"{len(self.waiting)} record{'s are' if many else ' is'} not acked yet.", "wait"))
+            notes.append(Note(f"{len(self.waiting)} record{'s are' if many else ' is'} not acked yet: {self._why()}.",
+                              "wait"))
         return notes
+
+    def _why(self) -> str:
+        """Why a record waits for its ack."""
+        up = len(self._up())
+        if not up:
+            return "no broker is up"
+        if up < IN_SYNC:
+            return f"an ack wants {IN_SYNC} copies in sync (min.insync.replicas), and {up} broker is up"
+        return "until a new leader is elected, or the copies are in sync again; wait some seconds"
 
     def _table(self) -> Table | None:
         homes: dict[str, dict[int, int]] = {}

@@ -171,11 +171,20 @@ def test_without_a_leader_a_write_waits_and_after_the_election_it_is_there():
     playground = Partitions().do("level", "copies")
     leader = playground.cluster.metadata.partition("orders", home("order-1042", 3)).leader
     playground.do(leader, False).do("send")
-    assert notes(playground, "wait") == ["1 record is not acked yet."]
+    assert notes(playground, "wait") == [
+        "1 record is not acked yet: until a new leader is elected, or the copies are in sync again; wait some seconds."]
     playground.do("wait").do("wait")
     assert notes(playground, "wait") == [] and len(playground.export(frame=True)) == 1
     line = next(line for line in shown(playground)["pictures"][0].text.split("\n") if " 1 record," in line)
     assert f"{leader} down" in line and "high watermark 1" in line
+
+
+def test_a_record_that_waits_says_how_many_copies_an_ack_wants():
+    playground = Partitions().do("level", "copies").do("broker-1", False).do("broker-2", False).do("send")
+    assert notes(playground, "wait") == [
+        "1 record is not acked yet: an ack wants 2 copies in sync (min.insync.replicas), and 1 broker is up."]
+    playground.do("broker-0", False)
+    assert notes(playground, "wait") == ["1 record is not acked yet: no broker is up."]
 
 
 def test_with_all_brokers_down_it_says_so_and_recovers_with_every_record():
