@@ -216,7 +216,7 @@ class Case:
 _BY_TEXT = {
     "time.sleep stops": "SLEEPS", "env.after needs something to call": "CALLS_AT_ONCE",
     "can't start new thread": "THREADS",
-    "cannot access free variable": "ERROR_GONE", "cannot access local variable": "ERROR_GONE",
+    "cannot access free variable": "ERROR_GONE", "cannot access local variable": "UNBOUND",
 }
 """How an error's text begins, and the mistake behind it."""
 _BY_TYPE = {
@@ -237,7 +237,8 @@ def mistake_of(error: AnswerRaised | AnswerBroke, world: World) -> Mistake:
         return found
     hint = next((known for begin, known in _BY_TEXT.items() if error.text.startswith(begin)),
                 _BY_TYPE.get(error.type, "RAISES"))
-    what = f"{error.type}: {error.text}" if error.text else error.type
+    said = error.text.replace("'Port' object", "that object")  # a name of the judge's own, which no learner has met
+    what = f"{error.type}: {said}" if said else error.type
     if "calling it runs nothing" in error.text:
         hint, text = "YIELDS", error.text
     elif not error.number and error.type == "NameError":

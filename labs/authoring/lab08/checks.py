@@ -118,6 +118,14 @@ def hash_tries(case: Case):
                                       (f"#.{a}.{b}.#", f"{a}.{b}.{a}")])
 
 
+@q1.check("only a pattern has wildcards: in a key, a star is a star", histories=2)
+def plain_key(case: Case):
+    a, b = words(case, 2)
+    compare(case, "WILD_KEY", [(a, "*"), (f"{a}.{b}", f"{a}.*"), (a, "#"), (f"{a}.{b}", f"{a}.#"), ("#", f"#.{a}"),
+                               (f"{a}.#", f"{a}.#.{b}"), (f"*.{a}", f"#.{a}")],
+            ": what looks like a wildcard in the key is a word like any other")
+
+
 @q1.check("an empty word is a word, and the empty key has none", histories=3)
 def empty_words(case: Case):
     a, b = words(case, 2)
@@ -178,7 +186,9 @@ def all_shipped(case: Case, shop, carrier, orders: list[str]) -> None:
         if "nack without requeue" in said:
             case.blame("REJECTS", f"{order} was not shipped, and it was given back without requeue: it is gone",
                        *entries)
-        if order in shop.again and not shop.tried(order) and ready + unacked == 0:
+        acked = case.entries("note", f"ack {order}")
+        died = acked and max(case.entries("kill"), default=0) > acked[-1]
+        if order in shop.again and not shop.tried(order) and ready + unacked == 0 and not died:
             case.blame("SKIPS_REDELIVERED", f"{order} was redelivered and nobody had shipped it; it was acked and "
                        "never shipped", *entries)
         if unacked:
@@ -222,8 +232,11 @@ def ships_all(case: Case):
 
 
 def killed_shop(case: Case) -> tuple:
-    """A worker that is killed at some moment, and comes back."""
-    shop, orders = new_shop(case, crash_at=2 + turn(case, 12)), names(case, 2)
+    """A worker that is killed at some moment, and comes back; in later histories it is killed before it ships, and in
+    its next life as well."""
+    form = turn(case, 23)
+    crashes = {"crash_at": 2 + form} if form < 12 else {"crash_at": 3, "then": form - 9}
+    shop, orders = new_shop(case, **crashes), names(case, 2)
     carrier = Carrier(shop)
     shop.place(*orders)
     shop.start(A, starts(carrier))
@@ -233,7 +246,7 @@ def killed_shop(case: Case) -> tuple:
     return shop, carrier, orders
 
 
-@q2.check("killed at any moment, it loses no order", histories=12)
+@q2.check("killed at any moment, it loses no order", histories=23)
 def loses_nothing(case: Case):
     shop, carrier, orders = killed_shop(case)
     all_shipped(case, shop, carrier, orders)
@@ -269,8 +282,8 @@ def asks_little(case: Case):
 @q2.check("no answer from the carrier is neither yes nor no", histories=6)
 def unknown(case: Case):
     shop, orders = new_shop(case), names(case, 2)
-    how, times = (("lost", 1), ("unheard", 1), ("lost", 3), ("unheard", 2), ("lost", 2), ("unheard", 1))[turn(case, 6)]
-    carrier = Carrier(shop, fails=lambda order, tried: how if order == orders[0] and tried <= times else "")
+    how = (["lost"], ["unheard"], ["lost"] * 3, ["unheard"] * 2, ["lost"] * 2, ["lost", "unheard"])[turn(case, 6)]
+    carrier = Carrier(shop, fails=lambda order, tried: "".join(how[tried - 1:tried]) if order == orders[0] else "")
     shop.place(*orders)
     shop.start(A, starts(carrier))
     shop.run(25)
@@ -595,8 +608,11 @@ def all_travels(case: Case):
     run.over()
     [letter] = run.left
     entries = shop.entries(order)
-    if not _is_event(letter) or letter.event.key != order or not letter.event.data:
-        case.blame("LOSES_PARTS", f"the body of {order} is not in {PARKED} as it came", *entries)
+    if not _is_event(letter) or letter.event != shop.events[order]:
+        was, now = shop.events[order].data, letter.event.data if _is_event(letter) else None
+        case.blame("LOSES_PARTS", f"the body of {order} is not in {PARKED} as it came"
+                   + (f": its data was {describe(was)}, and is {describe(now)}" if now not in (None, was) else ""),
+                   *entries)
     if letter.headers.get("trace") != f"t-{order[6:]}":
         case.blame("LOSES_PARTS", f"{order} came with the header trace: t-{order[6:]}, and in {PARKED} it has "
                    f"trace: {describe(letter.headers.get('trace'))}", *entries)

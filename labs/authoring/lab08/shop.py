@@ -41,13 +41,13 @@ class Work(NamedTuple):
 class Shop:
     """A router, and workers that the answer drives.
 
-    crash_at: the number of the moment at which a worker is killed, 0 for never. A moment is before and after each call
-    that the answer makes. One history has one Shop.
+    crash_at: the number of the moment at which a worker is killed, 0 for never; then: the same for its next life, which
+    counts anew. A moment is before and after each call that the answer makes. One history has one Shop.
     """
 
-    def __init__(self, case: Case, *, crash_at: int = 0):
+    def __init__(self, case: Case, *, crash_at: int = 0, then: int = 0):
         self.case, self.world, self.history = case, case.world, case.history
-        self.crash_at, self.moments = crash_at, 0
+        self.crashes, self.moments = [number for number in (crash_at, then) if number], 0
         self.router = Router(env=self.world)
         self.works: list[Work] = []
         self.errors: list[AnswerRaised] = []
@@ -78,6 +78,8 @@ class Shop:
         """Errors that closed a channel of the answer's."""
         self._born: set[str] = set()
         self.orders: list[str] = []
+        self.events: dict[str, Event] = {}
+        """Orders as they came into the queue."""
 
     # ------------------------------------------------------------------------------------------------- what happens
 
@@ -85,7 +87,7 @@ class Shop:
         """Orders come into the queue."""
         for order in orders:
             self.orders.append(order)
-            event = self.case.event(key=order, total=10 * len(self.orders))
+            event = self.events[order] = self.case.event(key=order, total=10 * len(self.orders))
             self.router.publish("", ORDERS, event, headers={"trace": f"t-{order[6:]}"} if headers else None)
             self.history.note(f"{order} comes into the queue", node="router")
 
@@ -99,7 +101,9 @@ class Shop:
     def moment(self, node: str) -> None:
         """A crash may strike here."""
         self.moments += 1
-        if self.moments == self.crash_at:
+        if self.moments in self.crashes[:1]:
+            self.crashes.pop(0)
+            self.moments = 0
             self.inside[node].clear()
             self.world.crash(node, power=False, down=BACK)
 

@@ -62,10 +62,10 @@ class Desk:
             "commit": lambda: self._call(node, "commit", tables.commit),
             "rollback": lambda: self._call(node, "rollback", tables.rollback)})
 
-    def effect(self, node: str, consumer: str, event: Event, fails: bool = False) -> Port:
+    def effect(self, node: str, consumer: str, event: Event, fails: type[Exception] | None = None) -> Port:
         def work() -> None:
             if fails:
-                raise ValueError(f"{event.key} has no customer")
+                raise fails(f"{event.key} has no customer")
             self.tables.write(f"INSERT INTO effects VALUES ('{consumer}', '{event.id}')")
 
         return Port("effect", lambda: self._call(node, f"effect: {event.key}", work))
@@ -175,7 +175,7 @@ class Worker:
         self.desk, self.node, self.consumer, self.keep = desk, node, consumer, keep
         self.inbox: Object | None = None
 
-    def work(self, event: Event, fails: bool = False) -> Callable[[], Generator]:
+    def work(self, event: Event, fails: type[Exception] | None = None) -> Callable[[], Generator]:
         """A delivery, to be run on the node."""
         desk, node = self.desk, self.node
         fresh, actor = node in desk.crashed, desk.actor(node)
@@ -193,6 +193,6 @@ class Worker:
 
         return process
 
-    def gets(self, event: Event, said: str = "", fails: bool = False) -> bool:
+    def gets(self, event: Event, said: str = "", fails: type[Exception] | None = None) -> bool:
         """Deliver it now. False if the process died in it."""
         return self.desk.do(self.node, "handle", said or event.key, self.work(event, fails))

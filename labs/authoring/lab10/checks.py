@@ -6,18 +6,23 @@ command, and the calls before which an orchestrator is killed, one of them or tw
 
 from __future__ import annotations
 
-import re
+import importlib.util
+import pathlib
 from collections.abc import Generator
 from itertools import count, product
 from typing import Any
 
-from evlab.course.judge import AnswerBroke, AnswerRaised, Case, Lab, Port
+from evlab.course.judge import AnswerRaised, Case, Lab, Port
 from evlab.course.judge.actor import WrongCall
 from evlab.course.judge.question import Blame
 from evlab.errors import Timeout
 from evlab.event import Event
 from evlab.sim.history import describe
-from evlab.store import ANY, EventStore
+from evlab.store import EventStore
+
+_SPEC = importlib.util.spec_from_file_location("evlab_checks_lab10_lives", pathlib.Path(__file__).with_name("lives.py"))
+lives = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(lives)
 
 lab = Lab("lab10", "The saga")
 MAKER, PIVOT, LATER = "compensatable", "pivot", "retriable"
@@ -72,10 +77,12 @@ def compare_list(case: Case, steps: list[dict], outcomes: dict[str, str], hint: 
     if None in got:
         case.blame("NOTHING_TO_UNDO", f"the list has an entry for a step that has nothing to undo: {said}", *entries)
     names, undo_of = [one["name"] for one in steps], {one["undo"]: one for one in steps if one["undo"]}
-    strange = [one for one in got if not isinstance(one, str) or one not in undo_of]
-    if strange:
-        case.blame("NOT_THE_UNDO", f"{describe(strange[0])} is no undo of any step"
-                   + (", it is the step itself" if strange[0] in [*names, *steps] else "") + f": {said}", *entries)
+    if other := [one for one in got if not isinstance(one, str)]:
+        case.blame("NOT_THE_UNDO", f"the list has to hold names of undo commands, and holds {describe(other[0])}",
+                   *entries)
+    if strange := [one for one in got if one not in undo_of]:
+        case.blame("NOT_THE_UNDO", f"{strange[0]} is no undo of any step"
+                   + (", it is the step itself" if strange[0] in names else "") + f": {said}", *entries)
     state = {one["kind"]: outcomes.get(one["name"]) for one in steps if one["kind"] == PIVOT}.get(PIVOT)
     if got and state == "done":
         case.blame("PAST_PIVOT", f"the pivot is done, and {got[0]} is to be sent: {said}", *entries)
@@ -357,26 +364,34 @@ def due_settled(kind: str, answers: list[str], attempts: int) -> str:
     return "" if len(answers) < attempts else "unknown" if kind == MAKER else "parked"
 
 
-def counted(number: int, what: str) -> str:
-    return f"{number} {what}" + "s" * (number != 1)
+def often(number: int) -> str:
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
 def settle(case: Case, kind: str, fates: tuple[str, ...], attempts: int = 3) -> int:
     """One story, and how many of its fates were met."""
     forget(case)
-    service = Silent(case, kind, fates)
-    case.history.note(f"{kind}, {counted(attempts, 'attempt')}", node="orders")
+    service, began = Silent(case, kind, fates), case.world.now()
+    case.history.note(f"{kind}, {attempts} attempt{'s' * (attempts > 1)}", node="orders")
     ports = Port("new_command", service.new_command), Port("ask", service.ask)
     try:
         got = case.wait(case.actor("orders").call("settle", kind, *ports, attempts))
+        case.history.note(f"`settle` returns {describe(got)}", node="orders")
+        blame_settled(case, kind, service, got, attempts)
     except AnswerRaised as error:
         if error.type == "Timeout":
             case.blame("TIMEOUT_OUT", "the command was not answered, and the Timeout came out of `settle`",
                        *case.entries())
         raise
-    case.history.note(f"`settle` returns {describe(got)}", node="orders")
-    blame_settled(case, kind, service, got, attempts)
+    finally:
+        from_zero(case, began)
     return len(service.log)
+
+
+def from_zero(case: Case, began: float) -> None:
+    """Have the story begin at 0, whatever was told before it."""
+    entries = case.history.entries
+    entries[:] = [entry._replace(time=entry.time - began) for entry in entries]
 
 
 def blame_settled(case: Case, kind: str, service: Silent, got: Any, attempts: int) -> None:
@@ -387,8 +402,8 @@ def blame_settled(case: Case, kind: str, service: Silent, got: Any, attempts: in
         answers = [answer for _, answer in service.log[:number]]
         if due_settled(kind, answers, attempts):
             if before == "silence" or kind in (LATER, "undo") and before == "refused":
-                case.blame("ASKS_ON", f"{what} may be asked {counted(attempts, 'time')}, and was asked "
-                                      f"{counted(len(service.log), 'time')}", *entries)
+                case.blame("ASKS_ON", f"{what} may be asked {often(attempts)}, and was asked "
+                                      f"{often(len(service.log))}", *entries)
             case.blame("RETRIES_REFUSED" if before == "refused" else "ASKS_AFTER_DONE",
                        f"{what} was answered with {before}, and was asked again", *entries)
         if before == "silence" and now != asked:
@@ -408,7 +423,7 @@ def blame_settled(case: Case, kind: str, service: Silent, got: Any, attempts: in
     if not due and answers and got == "refused" and answers[-1] == "refused":
         case.blame("NO_WAY_BACK", f"{text}, and `settle` returned refused: there is nothing to turn back to", *entries)
     if not due:
-        case.blame("GIVES_UP", f"{text}, it may be asked {counted(attempts, 'time')}, and `settle` returned {got}",
+        case.blame("GIVES_UP", f"{text}, it may be asked {often(attempts)}, and `settle` returned {got}",
                    *entries)
     if due in ("done", "refused"):
         case.blame("WRONG_ANSWER", f"{text}, and `settle` returned {got}", *entries)
@@ -468,119 +483,18 @@ def all_fates(case: Case):
 # ------------------------------------------------------------------------------------ q4: resume after a crash
 
 q4 = lab.question("q4", "Killed, and it goes on", points=5, defines="run", uses=("q1", "q3"))
-Fates = dict[str, tuple[str, ...]]
-"""What becomes of each command type, ask by ask; the last one goes on for ever."""
-_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+")
+Fates = lives.Fates
 NOBODY, NOBODY_LOST, NO = ("unheard",), ("lost",), ("refused",)
 
 
-class Run:
-    """One order: its stream, its services, and the calls before which its orchestrator is killed."""
+class Run(lives.Lives):
+    """The lives of an order's orchestrator, and what is wrong with them."""
 
-    def __init__(self, case: Case, steps: list[dict], fates: Fates, kills: tuple[int, ...] = (), order: str = A,
-                 store: EventStore | None = None, attempts: int = 3):
+    def __init__(self, case: Case, steps: list[dict], fates: Fates, order: str = A, **more):
         forget(case)
-        self.case, self.steps, self.fates, self.kills, self.order = case, steps, fates, kills, order
-        self.attempts = attempts
-        self.store = store or EventStore(env=case.world)
-        self.began = case.world.now()
-        self.calls, self.lives, self.dead, self.after_death, self.killed_at = 0, 0, False, 0, ""
+        super().__init__(case, steps, fates, order, **more)
         self.end = ""
         """What it has returned, while it is called once more."""
-        self.asked: list[tuple[str, str, str, int, int]] = []
-        """Type, id, answer, life and entry of each ask."""
-        self.known: dict[str, str] = {}
-        self.standing: list[str] = []
-        """Names of steps that are done and not undone, in the order in which they were done."""
-        self.undone: set[str] = set()
-        self.stream: list[tuple] = []
-        self.states: list[str] = []
-        """What the stream and the services held before each call: where a life that begins there would begin."""
-        self.step_of = {one["name"]: one for one in steps}
-        self.undo_of = {one["undo"]: one for one in steps if one["undo"]}
-
-    # ------------------------------------------------------------------------------------------- what it may call
-
-    def _call(self, what: str) -> None:
-        if self.dead:
-            self.after_death += 1
-            if self.after_death > 3:  # it will not die
-                self.case.actor("orders").kill()
-            raise KeyboardInterrupt("the process is killed")
-        self.calls += 1
-        self.states.append(self._state())
-        if self.calls in self.kills:
-            self.dead, self.killed_at = True, what
-            self.case.history.add("kill", f"before: {what}", node="orders")
-            raise KeyboardInterrupt("the process is killed")
-
-    def _state(self) -> str:
-        times = {type: min([one[0] for one in self.asked].count(type), len(fates) - 1)
-                 for type, fates in self.fates.items()}
-        text = _TIME.sub("then", repr((self.stream, times, self.known, self.standing, sorted(self.undone))))
-        for number, id in enumerate(dict.fromkeys(_ID.findall(text))):
-            text = text.replace(id, f"id {number}")
-        return text.replace(self.order, "order")
-
-    def read(self, stream: str, after: int = 0, limit: int | None = None) -> list[Port]:
-        self._call(f"read {describe(stream)}")
-        rows = list(self.store.read(stream, after, limit))
-        self.case.history.did(f"read {stream}", f"{len(rows)} events", node="orders")
-        return [Port(f"recorded {row.event.type}", event=row.event, stream=row.stream, version=row.version,
-                     position=row.position) for row in rows]
-
-    def append(self, stream: str, events: Any, expected: Any = ANY) -> list[Port]:
-        given = [events] if isinstance(events, Event) else events
-        given = given if isinstance(given, list | tuple) else []
-        named = ", ".join(one.type for one in given if isinstance(one, Event))
-        self._call(f"write {named}")
-        operation = self.case.history.invoke(f"write {named}", node="orders")
-        try:
-            rows = self.store.append(stream, events, expected)
-        except Exception as error:
-            operation.fail(type(error).__name__)
-            raise
-        operation.ok(f"version {self.store.version(stream)}")
-        self.stream += [(row.event.type, row.event.id, row.event.data) for row in rows]
-        return [Port(f"recorded {row.event.type}", event=row.event, stream=row.stream, version=row.version,
-                     position=row.position) for row in rows]
-
-    def ask(self, asked: Any = None) -> Generator:
-        known = self.step_of.keys() | self.undo_of.keys()
-        if not isinstance(asked, Event) or asked.type not in known or asked.key != self.order:
-            raise WrongCall(f"ask needs command(type, order) with a step's name or undo as its type, not {asked!r:.80}")
-        self._call(f"ask {asked.type}")
-        type, times = asked.type, sum(one[0] == asked.type for one in self.asked)
-        fates = self.fates.get(type, ("done",))
-        fate = fates[min(times, len(fates) - 1)]
-        operation = self.case.history.invoke(f"ask {type}", node="orders")
-        self._before(asked)
-        if fate != "lost" and asked.id not in self.known:
-            self.known[asked.id] = self._work(type, fate)
-        answer = self.known[asked.id] if fate in ("done", "refused") else "silence"
-        self.asked.append((type, asked.id, answer, self.lives, operation.number))
-        yield 5.0 if answer == "silence" else 0.1
-        if answer == "silence":
-            operation.info("no answer: " + ("lost" if fate == "lost" else "unheard"))
-            raise Timeout("no answer within 5 s")
-        operation.ok(answer)
-        return answer
-
-    def _work(self, type: str, fate: str) -> str:
-        """The service's transaction. It has the manners of question 2."""
-        if fate == "refused" or type in self.undone:
-            return "refused"
-        if type in self.undo_of:
-            name = self.undo_of[type]["name"]
-            self.undone.add(name)
-            if name in self.standing:
-                self.standing.remove(name)
-        else:
-            self.standing.append(type)
-        return "done"
-
-    # ---------------------------------------------------------------------------------------------- what is blamed
 
     @property
     def proof(self) -> list[int]:
@@ -589,19 +503,15 @@ class Run:
     def blame(self, hint: str, text: str) -> None:
         if self.case.entries("kill"):
             text += ", after the process was killed" + (" twice" if len(self.case.entries("kill")) > 1 else "")
-        entries = self.case.history.entries
-        proof = self.proof
-        entries[:] = [entry._replace(time=entry.time - self.began) for entry in entries]
-        self.case.blame(hint, text, *proof)
+        from_zero(self.case, self.began)
+        self.case.blame(hint, text, *self.proof)
 
-    def _before(self, asked: Event) -> None:
+    def before(self, asked: Event) -> None:
         """What may not be asked now."""
         type, names = asked.type, [one["name"] for one in self.steps]
-        if self.end:
-            text = f"the saga is {self.end}, `run` is called again, and {type} is asked once more"
-            if not self.stream:
-                self.blame("LOSES_STATE", f"{text}: nothing was written")
-            self.blame("END_FORGOTTEN", text)
+        ended = self.end and f"the saga is {self.end}, `run` is called again, and {type} is asked once more"
+        if ended and not self.stream:
+            self.blame("LOSES_STATE", f"{ended}: nothing was written")
         earlier = [one for one in self.asked if one[0] == type]
         pivot = next((one["name"] for one in self.steps if one["kind"] == PIVOT), "")
         if type in self.undo_of:
@@ -636,9 +546,9 @@ class Run:
             if before[2] == "refused" and kind in (MAKER, PIVOT):
                 self.blame("ASKS_AFTER_ANSWER", f"{type} was refused, and is asked again")
             if sum(one[3] == self.lives for one in earlier) >= self.attempts:
-                self.blame("NEVER_PARKS", f"{type} may be asked {counted(self.attempts, 'time')}, and is asked once more")
+                self.blame("NEVER_PARKS", f"{type} may be asked {often(self.attempts)}, and is asked once more")
         elif self.asked[-1][0] != type and before[2] != "silence":
-            self.blame("LOSES_STATE" if self._nothing_kept() else "ASKS_AGAIN",
+            self.blame("LOSES_STATE" if self._nothing_kept() else "ASKS_AGAIN", ended or
                        f"{type} had its answer, the next one was under way, and {type} is asked again")
         if asked.id != before[1] and before[2] != "refused":
             self.blame("LOSES_STATE" if self._nothing_kept() else "NOT_WRITTEN",
@@ -650,36 +560,7 @@ class Run:
         """It was about to go on, and had written nothing of what it had done."""
         return not self.stream and not self.killed_at.startswith("write")
 
-    # ---------------------------------------------------------------------------------------------------- its lives
-
-    def live(self) -> Any:
-        """Call `run` until it has ended by itself; what it returned."""
-        ports = Port("store", verbs={"read": self.read, "append": self.append}), Port("ask", self.ask)
-        for _ in range(len(self.kills) + 1):
-            self.lives += 1
-            self.dead, self.after_death = False, 0
-            if self.lives > 1:
-                self.case.history.add("restart", f"life {self.lives}", node="orders")
-            actor = self.case.actor("orders")
-            if actor.dead:
-                actor = self.case.actor("orders", fresh=True)
-            actor.reset(self.case.world.seed)  # a new process would know as much, and costs more
-            try:
-                got = self.case.wait(actor.call("run", ports[0], self.order, [dict(one) for one in self.steps],
-                                                ports[1], self.attempts))
-            except AnswerBroke:
-                if not self.dead:
-                    raise
-            except AnswerRaised as error:
-                if not self.dead:
-                    self._raised(error)
-            else:
-                if not self.dead:
-                    self.case.history.note(f"`run` returns {describe(got)}", node="orders")
-                    return got
-        raise AssertionError("it was killed more often than there are lives")
-
-    def _raised(self, error: AnswerRaised) -> None:
+    def raised(self, error: AnswerRaised) -> None:
         if error.type == "WrongExpectedVersion":
             self.blame("STALE_VERSION", f"the stream is at version {self.store.version(self.order)}, nobody else "
                        "writes, and an append expected another one")
@@ -709,8 +590,10 @@ class Run:
 
     def judge_again(self, got: Any) -> None:
         """After its end, it is called once more."""
-        self.end = got
+        asked, self.end = len(self.asked), got
         again = self.live()
+        if len(self.asked) > asked:
+            self.blame("END_FORGOTTEN", f"the saga is {got}, and {self.asked[asked][0]} was asked once more")
         if again != got:
             self.blame("END_FORGOTTEN", f"the saga is {got}, and the next call returned {describe(again)}")
 

@@ -1,5 +1,5 @@
 # Counts attempts over all events of a call.
-# expect: lab09.q4 fails, hint=WRONG_ATTEMPTS
+# expect: lab09.q4 fails, hint=GIVES_UP
 
 # answer: lab09.q4
 from evlab import Event, EvlabError

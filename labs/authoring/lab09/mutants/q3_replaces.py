@@ -1,0 +1,16 @@
+# Takes the place of the order that has the voucher.
+# expect: lab09.q3 fails, hint=REPLACES
+
+# answer: lab09.q3
+from evlab import Event
+
+
+def place(db, bus, order, voucher):
+    events = [Event(type="OrderPlaced", key=order, source="shop")]
+    if voucher:
+        events.append(Event(type="VoucherUsed", key=order, source="shop", data={"voucher": voucher}))
+
+    with transaction(db):
+        db.execute("INSERT OR REPLACE INTO orders VALUES (?, ?)", [order, voucher])
+        for event in events:
+            db.execute("INSERT INTO outbox (event) VALUES (?)", [event.to_json().decode()])

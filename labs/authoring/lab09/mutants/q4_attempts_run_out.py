@@ -1,0 +1,18 @@
+# One event has used up the attempts of the next.
+# expect: lab09.q4 fails, hint=GIVES_UP
+
+# answer: lab09.q4
+from evlab import Event, EvlabError
+
+
+def relay(db, bus, attempts):
+    for number, text in db.execute("SELECT number, event FROM outbox ORDER BY number"):
+        while True:
+            try:
+                bus.publish(Event.from_json(text))
+                break
+            except EvlabError:
+                attempts -= 1
+                if not attempts:
+                    raise
+        db.execute("DELETE FROM outbox WHERE number = ?", [number])
