@@ -38,7 +38,8 @@ class Inbox:
                 db.execute("UPDATE stock SET left = left - 1 WHERE item = ?", (event.data["item"],))
 
     consumer: a name, as several may keep their ids in one database. What one has handled is new to the others; two with
-    the same name are one consumer. keep: seconds for which an id is remembered; None: for ever. A duplicate that comes later than that is handled a
+    the same name are one consumer.
+    keep: seconds for which an id is remembered; None: for ever. A duplicate that comes later than that is handled a
     second time, so it has to be longer than any broker, replay or dead letter can hold one back. Ids that are older
     go as new ones come, two for each, so the table stays as large as its window.
     """

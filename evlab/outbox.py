@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from evlab.database import Database
 from evlab.env import Later, Signal, check_delay
-from evlab.errors import EvlabError, InvalidUse
+from evlab.errors import EvlabError, InvalidEvent, InvalidUse
 from evlab.event import Event
 from evlab.recorded import check_number
 
@@ -69,7 +69,8 @@ class Outbox:
     def waiting(self, limit: int = 100) -> list[Pending]:
         """The oldest events that are not struck out.
 
-        Raises `InvalidUse` inside of a transaction: its own events are there, and may yet be rolled back.
+        Raises `InvalidUse` inside of a transaction: its own events are there, and may yet be rolled back. And
+        `InvalidEvent` if the oldest row is no event: other programs may write into this table, so each is proven.
         """
         if self.db.in_transaction:
             raise InvalidUse("outbox.waiting stands inside of a transaction",
@@ -77,7 +78,16 @@ class Outbox:
                              next_step="publish after the `with db.transaction():`")
         check_number("limit", limit)
         rows = self.db.rows("SELECT number, event FROM outbox ORDER BY number LIMIT ?", (limit,))
-        return [Pending(number, Event.from_json(text)) for number, text in rows]
+        pending = []
+        for number, text in rows:
+            try:
+                pending.append(Pending(number, Event.from_json(text)))
+            except InvalidEvent as error:
+                if not pending:
+                    raise InvalidEvent(f"row {number} of the outbox is no event", why=str(error), path=error.path,
+                                       next_step="find out who has written it, and mend or delete it") from error
+                break  # those before it can be published
+        return pending
 
     def strike(self, up_to: int) -> None:
         """These have been published: delete all up to that number. To keep them would be a table that only grows."""
@@ -102,8 +112,8 @@ class Relay:
     batch: events that are under way before one transaction strikes them out. After a crash at most so many come again,
     and if one is refused, those behind it in the batch may be there before it. batch=1 waits for each.
     retry: seconds to wait when the other side does not answer or refuses (an `EvlabError`; any other ends `follow`).
-    Then it goes on with the first event that was not accepted. So an event that can never be published stops all
-    behind it: look at `len(outbox)`, `failures` and `error`.
+    Then it goes on with the first event that was not accepted. So an event that can never be published, and a row of
+    another program that is no event, stops all behind it: look at `len(outbox)`, `failures` and `error`.
     One relay at a time keeps the order. A second one loses nothing, and doubles some.
     """
 
@@ -127,7 +137,7 @@ class Relay:
         Raises what `publish` raised or its Later failed with, once what was accepted before it is struck out.
         """
         total = 0
-        while pending := self.outbox.waiting(self.batch):
+        while pending := self._waiting():
             accepted, error = yield from self._publish(pending)
             self.env.point("published")  # a crash here: they are published again
             if accepted:
@@ -140,6 +150,13 @@ class Relay:
                 self.failures += 1
                 raise error
         return total
+
+    def _waiting(self) -> list[Pending]:
+        try:
+            return self.outbox.waiting(self.batch)
+        except InvalidEvent as error:
+            self.error, self.failures = error, self.failures + 1
+            raise
 
     def follow(self, every: float | None = None) -> Generator:
         """A process that publishes for ever: after each `add`, or every so many seconds if other processes add, too."""

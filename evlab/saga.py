@@ -65,6 +65,7 @@ class Orchestrator:
         self._timers: dict[str, Timer] = {}
         self._depth = 0
         self._changed: dict[str, SagaState] = {}  # by the open transaction: what to act upon after its commit
+        self._unwritten: dict[str, tuple[int, list[Event]]] = {}  # by id: the version of its stream, and what follows
         self._gathered: list[tuple[Event, Later]] = []
         store.db.execute(_TABLE)
         bus.subscribe(replies, self._on_event, name=f"{name} of {saga.name}", node=name)
@@ -81,6 +82,7 @@ class Orchestrator:
         is the id of the saga's first event. Returns where it is now; it goes on by itself.
         Raises `InvalidUse`, also if the id was used with other data, and `StepBroken` if the first action fails.
         """
+        self._write(id)
         if self.store.version(self._stream(id)):
             return self._known(id, data)
         try:
@@ -147,6 +149,8 @@ class Orchestrator:
         try:
             with self.store.db.transaction():
                 yield
+                if self._depth == 1:
+                    self._write()
         except Dead:
             raise
         except BaseException:  # Ctrl-C in a notebook is one, too
@@ -209,9 +213,9 @@ class Orchestrator:
         """Write down what follows, and then let it have its effect."""
         if not events:
             return state
-        with self.together():
+        with self.store.db.transaction() if self._depth else self.together():
             self._changed[id] = state
-            self.store.append(self._stream(id), events, expected=state.version)
+            self._unwritten.setdefault(id, (state.version, []))[1].extend(events)
             before = state.phase
             if state.command is not None:
                 self._asked.pop(state.command.id, None)
@@ -219,6 +223,15 @@ class Orchestrator:
                 state = self.saga.evolve(state, event)
             self._keep(id, before, state)
         return state
+
+    def _write(self, id: str | None = None) -> None:
+        """Append what has gathered: one call for all takes less than half of the time that one for each would.
+
+        id: only if something of that saga is among it.
+        """
+        if self._unwritten and (id is None or id in self._unwritten):
+            unwritten, self._unwritten = self._unwritten, {}
+            self.store.append_all([(self._stream(id), events, version) for id, (version, events) in unwritten.items()])
 
     def _keep(self, id: str, before: str, state: SagaState) -> None:
         if state.phase in ENDED:
@@ -262,6 +275,7 @@ class Orchestrator:
         return f"{self.saga.name}-{id}"
 
     def _load(self, id: str) -> SagaState:
+        self._write(id)
         state = SagaState()
         for recorded in self.store.read(self._stream(id)):
             if recorded.version == 1 and recorded.event.source != self.saga.name:
@@ -285,6 +299,7 @@ class Orchestrator:
         Nothing is sent: it was before, or is after a silence. A disk that fails again and again must not make a storm.
         """
         changed, self._changed = self._changed, {}
+        self._unwritten.clear()
         for id, state in changed.items():
             self._quiet(id)
             self._sagas.pop(id, None)

@@ -218,9 +218,11 @@ class Saga:
         if state.attempt < step.retry.attempts:
             return [note]
         if step.kind == "compensatable" and not state.undoing:
-            return [note, *self._undo_from(state, state.at, why=f"{step.name} did not answer")]  # it may have happened
-        return [note, *self._unless_again(
-            state, f"{step.name} did not answer{' to its undo' if state.undoing else ''}: nobody knows its outcome")]
+            # It may have happened, so it is undone as if it had.
+            return [note, *self._undo_from(state, state.at, why=f"{step.name} did not answer")]
+        to_undo = " to its undo" if state.undoing else ""
+        why = f"{step.name} did not answer{to_undo}: nobody knows its outcome"
+        return [note, *self._unless_again(state, why)]
 
     def _unless_again(self, state: SagaState, why: str) -> list[Event]:
         if state.attempt < self.steps[state.at].retry.attempts:

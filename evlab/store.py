@@ -76,6 +76,7 @@ _TABLES = (
     "CREATE TABLE heads (stream TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID",
 )
 _COLUMNS = "position, stream, version, id, row, checksum"
+_INSERT = f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
 _HEADS = ("SELECT (SELECT max(version) FROM events WHERE stream = ?1), (SELECT version FROM heads WHERE stream = ?1),"
           " (SELECT max(position) FROM events), (SELECT version FROM heads WHERE stream = '')")
 
@@ -119,29 +120,72 @@ class EventStore(Snapshots):
             try:
                 recorded = self._insert(stream, events, current, end)
             except ConstraintFailed:  # an id that this stream has already
-                self._move_end(end + len(events), end)
+                self._move("", end + len(events), end)
+                self._move(stream, current + len(events), current)
                 return self._appended_before(stream, events, expected, current)
         self.env.point("appended")
         self.db.after_commit(partial(self._on_disk, stream, current, end, len(events)))
         return recorded
 
-    def _make_room(self, stream: str, expected: int | str, count: int) -> tuple[int, int]:
-        """The version of `stream` and the store's end, which is moved by `count` if the version is as expected.
+    def append_all(self, appends: Iterable[tuple[str, Event | Iterable[Event], int | str]]) -> list[list[Recorded]]:
+        """Several appends in one go, `[(stream, events, expected), ...]`: all of them, or none.
 
-        What this object knows is true if the store still ends where it knows: 3 us less than to ask the tables.
+        The same as that many calls of `append` in one transaction, and it returns what they would return. But the
+        tables are written in two statements for all, not in three for each, which takes less than half of the time.
+        1. When this returns, all of it is on disk. In the store they stand in the order of the list.
+        2. If the very events of one are in its stream already, it writes nothing, and the others are written.
+        Raises what `append` raises, for the first that is refused, and `InvalidUse` if a stream is named twice.
+        """
+        appends = _check_appends(appends)
+        with self.db.transaction():
+            found, start, now = [], self.position, self._now()
+            end, known = start, self._versions if self._end == start else {}
+            for stream, events, expected in appends:
+                current = known.get(stream)
+                if current is None or not _met(expected, current):
+                    current = self._heads(stream)[0]
+                if _met(expected, current):
+                    found.append(_numbered(events, stream, current, end, now))
+                    end += len(events)
+                else:
+                    found.append(self._appended_before(stream, events, expected, current))
+            if end == start:
+                return found
+            new = [recorded for recorded in found if recorded[0].position > start]
+            self.env.point("appending")
+            try:
+                self.db.executemany(_INSERT, [write_row(one) for recorded in new for one in recorded])
+            except ConstraintFailed:  # an id that one of the streams has already: one after another, to find it
+                self.db.execute("DELETE FROM events WHERE position > ?", (start,))
+                return [self.append(*one) for one in appends]
+            versions = {recorded[-1].stream: recorded[-1].version for recorded in new}
+            self.db.executemany("INSERT OR REPLACE INTO heads VALUES (?, ?)", [*versions.items(), ("", end)])
+        self.env.point("appended")
+        self.db.after_commit(partial(self._all_on_disk, versions, start, end))
+        return found
+
+    def _make_room(self, stream: str, expected: int | str, count: int) -> tuple[int, int]:
+        """The version of `stream` and the store's end. Both are moved by `count` if the version is as expected.
+
+        What this object knows is true if both can be moved from there: 3 us less than to ask the tables.
         """
         current, end = self._versions.get(stream), self._end
-        if current is None or not _met(expected, current) or not self._move_end(end, end + count):
-            current, end = self._heads(stream)
-            if _met(expected, current):
-                self._move_end(end, end + count)
+        if current is not None and _met(expected, current) and self._move("", end, end + count):
+            if self._move(stream, current, current + count):
+                return current, end
+            self._move("", end + count, end)  # as long as it was, but another store: a backup has been put back
+            self._versions.clear()
+        current, end = self._heads(stream)
+        if _met(expected, current):
+            self._move("", end, end + count)
+            self._move(stream, current, current + count)
         return current, end
 
-    def _move_end(self, end: int, to: int) -> bool:
-        """Write down where the store ends from now on. False if it does not end at `end`: somebody has appended."""
-        if end == 0:
-            return self.db.execute("INSERT OR IGNORE INTO heads VALUES ('', ?)", (to,)).rowcount == 1
-        moved = self.db.execute("UPDATE heads SET version = ? WHERE stream = '' AND version = ?", (to, end))
+    def _move(self, stream: str, version: int, to: int) -> bool:
+        """Write down that `stream`, or "" for the store, ends at `to` from now on. False if it is not at `version`."""
+        if version == 0:
+            return self.db.execute("INSERT OR IGNORE INTO heads VALUES (?, ?)", (stream, to)).rowcount == 1
+        moved = self.db.execute("UPDATE heads SET version = ? WHERE stream = ? AND version = ?", (to, stream, version))
         return moved.rowcount == 1
 
     def _on_disk(self, stream: str, version: int, end: int, count: int) -> None:
@@ -150,12 +194,19 @@ class EventStore(Snapshots):
         self._versions[stream], self._end = version + count, end + count
         self.appended.fire()
 
+    def _all_on_disk(self, versions: dict[str, int], start: int, end: int) -> None:
+        if start != self._end or len(self._versions) >= _MOST_KNOWN:
+            self._versions.clear()
+        self._versions.update(versions)
+        self._end = end
+        self.appended.fire()
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self.env.epoch + self.env.now(), UTC)
+
     def _insert(self, stream: str, events: list[Event], current: int, end: int) -> list[Recorded]:
-        now = datetime.fromtimestamp(self.env.epoch + self.env.now(), UTC)
-        recorded = [Recorded(event, stream, current + number, end + number, now)
-                    for number, event in enumerate(events, start=1)]
-        self.db.executemany(f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)", map(write_row, recorded))
-        self.db.execute("INSERT OR REPLACE INTO heads VALUES (?, ?)", (stream, recorded[-1].version))
+        recorded = _numbered(events, stream, current, end, self._now())
+        self.db.executemany(_INSERT, map(write_row, recorded))
         return recorded
 
     def _appended_before(self, stream: str, events: list[Event], expected: int | str, current: int) -> list[Recorded]:
@@ -322,6 +373,24 @@ def _without_gap(rows: list[tuple], stream: str | None, after: int) -> int:
         return len(rows)
     expected = enumerate(rows, after + 1)
     return next(number - after - 1 for number, row in expected if row[column] != number or stream not in (None, row[1]))
+
+
+def _numbered(events: list[Event], stream: str, current: int, end: int, now: datetime) -> list[Recorded]:
+    return [Recorded(event, stream, current + number, end + number, now)
+            for number, event in enumerate(events, start=1)]
+
+
+def _check_appends(appends: Any) -> list[tuple[str, list[Event], int | str]]:
+    try:
+        appends = [(stream, events, expected) for stream, events, expected in appends]
+    except (TypeError, ValueError) as error:
+        raise InvalidUse(f"{appends!r:.60} is no list of appends", why=str(error),
+                         next_step="give [(stream, events, expected), ...]") from error
+    appends = [(stream, _check_append(stream, events, expected), expected) for stream, events, expected in appends]
+    if len({stream for stream, _, _ in appends}) < len(appends):
+        raise InvalidUse("a stream is named twice", why="one expected version cannot be met by both",
+                         next_step="give all events of a stream in one of them")
+    return appends
 
 
 def _check_append(stream: str, events: Event | Iterable[Event], expected: int | str) -> list[Event]:

@@ -9,6 +9,7 @@ import decimal
 import enum
 import json
 import math
+import os
 import pickle
 import random
 import re
@@ -271,6 +272,24 @@ def test_the_cache_of_routing_keys_is_bounded():
 
 
 # ------------------------------------------------------------------------------------------------ ids and times
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_makes_other_ids_in_the_same_millisecond(monkeypatch):
+    monkeypatch.setattr(evlab.event, "time_ns", lambda: 2**60)
+    monkeypatch.setattr(evlab.event, "_millisecond", 0)
+    Event(type="OrderPlaced")
+    reading, writing = os.pipe()
+    child = os.fork()
+    ids = [Event(type="OrderPlaced").id for _ in range(50)]
+    if not child:
+        os.write(writing, " ".join(ids).encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        theirs = pipe.read().split()
+    assert len(set(theirs)) == 50 and not set(ids) & set(theirs)
 
 
 def test_ids_are_uuids_of_version_7_that_carry_the_time():

@@ -8,7 +8,7 @@ from projection_child import start as start_child
 from store_files import fast_folder
 
 from evlab import Bus, Database, Event, Faults, Later, Real, Timeout, World, run, sweep
-from evlab.errors import EvlabError, InvalidUse
+from evlab.errors import EvlabError, InvalidEvent, InvalidUse
 from evlab.inbox import Inbox
 from evlab.log import Consumer, Log, Producer
 from evlab.outbox import Outbox, Relay
@@ -288,6 +288,28 @@ def test_an_error_of_somebody_elses_ends_it_and_nothing_is_published_twice():
     with pytest.raises(ConnectionError):
         run(Relay(shop.outbox, publish).follow())
     assert taken == [1] and shop.waiting == [2]
+
+
+@pytest.mark.parametrize("text", [
+    "", "{}", "[1]", '{"type": 5}', placed().to_json().decode()[:-1],
+    placed().to_json().decode().replace('"number":1', '"number":NaN')])
+def test_a_row_of_another_program_that_is_no_event_stops_what_is_behind_it_and_is_named(text):
+    world, taker = World(), Taker()
+    shop = Shop(env=world)
+    relay = Relay(shop.outbox, taker, retry=1.0)
+    shop.place(1, 2)
+    shop.db.execute("INSERT INTO outbox (event) VALUES (?)", (text,))
+    shop.place(4)
+    world.spawn(relay.follow())
+    world.run(until=2.5)
+    assert taker.taken == [1, 2] and len(shop.outbox) == 2 and relay.published == 2
+    assert relay.failures == 3 and isinstance(relay.error, InvalidEvent)
+    assert "row 3 of the outbox is no event" in str(relay.error)
+    with pytest.raises(InvalidEvent, match="row 3 of the outbox"):
+        shop.outbox.waiting()
+    shop.db.execute("DELETE FROM outbox WHERE number = 3")
+    world.run(until=5)
+    assert taker.taken == [1, 2, 4] and relay.error is None and len(shop.outbox) == 0
 
 
 @pytest.mark.parametrize("fails", range(4))

@@ -515,15 +515,15 @@ def test_a_step_whose_code_fails_is_parked_and_goes_on_when_it_is_mended():
 def test_a_disk_that_fails_makes_no_storm_and_silence_mends_it(monkeypatch):
     """A reply that cannot be written down is lost; the clock runs on, and the same command is sent again."""
     desk = Desk(saga=three_steps(timeout=0.001))
-    append, calls = desk.store.append, []
+    append, calls = desk.store.append_all, []
 
-    def full(stream, events, expected):
-        calls.append(stream)
+    def full(appends):
+        calls.append(appends)
         if 2 <= len(calls) <= 3:
             raise DiskFull("the disk is full")
-        return append(stream, events, expected)
+        return append(appends)
 
-    monkeypatch.setattr(desk.store, "append", full)
+    monkeypatch.setattr(desk.store, "append_all", full)
     desk.orchestrator.start("1", {"order": 1})
     assert desk.sent == ["ReserveStock"] and len(calls) == 2
     with pytest.raises(DiskFull):  # the note of the silence cannot be written either; the next one can
@@ -551,6 +551,46 @@ def test_a_saga_that_has_ended_leaves_nothing_in_memory():
     desk.orchestrator.start("1", {"order": 1})
     orchestrator = desk.orchestrator
     assert not (orchestrator._sagas or orchestrator._asked or orchestrator._timers or orchestrator._changed)
+
+
+def test_what_happens_together_is_one_append(monkeypatch):
+    desk, calls = Desk(answers={}), []
+    append = desk.store.append_all
+    monkeypatch.setattr(desk.store, "append_all", lambda appends: calls.append(len(appends)) or append(appends))
+    with desk.orchestrator.together():
+        for number in range(20):
+            desk.orchestrator.start(str(number), {"order": number})
+    commands = desk.commands[:]
+    with desk.orchestrator.together():
+        for command in commands:
+            desk.bus.publish(command.caused("StockReserved"))
+            desk.bus.publish(command.caused("StockReserved"))
+    assert calls == [20, 20] and desk.sent.count("ChargeCard") == 20
+    assert desk.events("7") == ["SagaStarted", "CommandSent", "StepDone", "CommandSent"]
+
+
+def test_what_is_started_together_can_be_looked_at_before_its_end():
+    desk = Desk(answers={})
+    with desk.orchestrator.together():
+        desk.orchestrator.start("1", {"order": 1})
+        desk.orchestrator.start("2", {"order": 2})
+        assert desk.orchestrator.state("2").data == {"order": 2} and desk.orchestrator.open() == ["1", "2"]
+        assert desk.orchestrator.start("1", {"order": 1}).phase == "running"
+    assert desk.sent == ["ReserveStock"] * 2 and desk.events("1") == ["SagaStarted", "CommandSent"]
+    with pytest.raises(InvalidUse, match="started with other data"), desk.orchestrator.together():
+        desk.orchestrator.start("3", {"order": 3})
+        desk.orchestrator.start("3", {"order": 4})
+    assert desk.orchestrator.open() == ["1", "2"] and desk.sent == ["ReserveStock"] * 2
+
+
+def test_what_follows_twice_on_one_saga_together_is_written_in_its_order():
+    desk = parked_at_ship()
+    with desk.orchestrator.together():
+        desk.orchestrator.retry("1")
+        desk.bus.publish(desk.commands[-1].caused("ParcelShipped"))
+        assert desk.events()[-1] == "SagaParked", "it is written at the end"
+    assert desk.events()[-4:] == ["SagaTakenUp", "CommandSent", "StepDone", "SagaCompleted"]
+    assert desk.sent.count("ShipParcel") == 1, "it has ended before its command was sent again"
 
 
 def test_if_something_fails_inside_of_together_nothing_was_started():
@@ -716,20 +756,39 @@ def test_what_another_has_decided_meanwhile_is_decided_anew(folder, monkeypatch)
     first, second = (Desk(folder / "sagas.db", answers={}) for _ in range(2))
     first.orchestrator.start("1", {"order": 1})
     second.orchestrator.resume()
-    append, met = first.store.append, []
+    append, met = first.store.append_all, []
 
-    def late(stream, events, expected):
+    def late(appends):
         try:
-            return append(stream, events, expected)
-        except WrongExpectedVersion:
-            met.append(stream)
+            return append(appends)
+        except WrongExpectedVersion as error:
+            met.append(error.stream)
             raise
 
-    monkeypatch.setattr(first.store, "append", late)
+    monkeypatch.setattr(first.store, "append_all", late)
     second.bus.publish(second.commands[0].caused("OutOfStock"))
     first.bus.publish(first.commands[0].caused("StockReserved"))
     assert met == ["order-1"] and first.orchestrator.state("1").phase == "compensated"
     assert first.sent == ["ReserveStock"] and not first.bus.dead_letters
+
+
+def test_of_what_happens_together_nothing_is_written_if_another_was_there_meanwhile(folder):
+    """The clock sends again what is open then."""
+    first, second = (Desk(folder / "sagas.db", answers={}) for _ in range(2))
+    with first.orchestrator.together():
+        for number in range(3):
+            first.orchestrator.start(str(number), {"order": number})
+    second.orchestrator.resume()
+    second.bus.publish(second.commands[1].caused("OutOfStock"))
+    before = first.store.position
+    with pytest.raises(WrongExpectedVersion, match="order-1 is at version 4"), first.orchestrator.together():
+        for command in first.commands[:3]:
+            first.bus.publish(command.caused("StockReserved"))
+    assert first.store.position == before and first.orchestrator.open() == ["0", "2"]
+    assert set(first.orchestrator._sagas) == {"0", "2"} and len(first.commands) == 3
+    for command in first.commands[:3]:
+        first.bus.publish(command.caused("StockReserved"))
+    assert [first.orchestrator.state(id).at for id in "02"] == [1, 1] and not first.bus.dead_letters
 
 
 def test_an_answer_counts_though_another_has_noted_a_silence_meanwhile(folder):

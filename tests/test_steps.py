@@ -297,7 +297,8 @@ def test_with_done_the_known_replies_lead_to_the_same_as_without():
 
 
 @pytest.mark.parametrize("way, why", [
-    (("StockReserved", "Hm"), "pay answered with Hm"), (("StockReserved", "CardCharged", "Hm"), "ship answered with Hm"),
+    (("StockReserved", "Hm"), "pay answered with Hm"),
+    (("StockReserved", "CardCharged", "Hm"), "ship answered with Hm"),
     (("StockReserved", "CardDeclined", "Hm"), "reserve answered to its undo with Hm"),
     (("silence", "Hm"), "reserve answered with Hm")])
 def test_a_reply_in_neither_list_parks_in_each_phase_and_a_known_one_sets_it_going(way, why):

@@ -62,6 +62,46 @@ def test_two_handles_on_one_file_see_each_other(tmp_path):
         assert [one.position for one in subscription] == [1, 2, 3]
 
 
+def test_two_handles_that_append_several_in_one_go_see_each_other(tmp_path):
+    with EventStore(tmp_path / "store.db") as first, EventStore(tmp_path / "store.db") as second:
+        first.append_all([("a", paid(2), 0), ("b", paid(), 0)])
+        second.append_all([("b", paid(2), 1), ("a", paid(), 2)])
+        with pytest.raises(WrongExpectedVersion) as caught:
+            first.append_all([("a", paid(), 3), ("b", paid(), 1)])
+        assert (caught.value.stream, caught.value.current) == ("b", 3)
+        first.append_all([("a", paid(), 3), ("b", paid(), 3)])
+        first.append_all([("b", paid(), 4), ("a", paid(), 4)])
+        second.append("a", paid(), 5)
+        first.append_all([("a", paid(), 6), ("c", paid(), 0)])
+        assert [first.version(stream) for stream in "abc"] == [7, 5, 1] and second.position == 13
+        assert [one.position for one in second.read_all()] == list(range(1, 14))
+
+
+def test_of_several_appends_that_are_rolled_back_nothing_is_believed_when_the_store_is_as_long_again(tmp_path):
+    with EventStore(tmp_path / "store.db") as first, EventStore(tmp_path / "store.db") as second:
+        first.append_all([("a", paid(2), 0), ("b", paid(), 0)])
+        fired = []
+        first.appended.next().then(lambda _: fired.append(first.position))
+        with pytest.raises(ValueError), first.db.transaction():
+            first.append_all([("a", paid(2), 2)])
+            raise ValueError
+        second.append("c", paid(2))
+        with pytest.raises(WrongExpectedVersion) as caught:
+            first.append_all([("a", paid(), 4)])
+        assert caught.value.current == 2 and first.position == 5 and fired == []
+
+
+def test_of_several_appends_that_are_rolled_back_nothing_is_remembered():
+    store = EventStore()
+    store.append_all([("a", paid(2), 0), ("b", paid(), 0)])
+    with pytest.raises(ValueError), store.db.transaction():
+        store.append_all([("a", paid(2), 2), ("b", paid(), 1)])
+        store.append_all([("a", paid(2), 4), ("c", paid(), 0)])
+        raise ValueError
+    found = store.append_all([("a", paid(), 2), ("b", paid(), 1), ("c", paid(), 0)])
+    assert [[(one.version, one.position) for one in recorded] for recorded in found] == [[(3, 4)], [(2, 5)], [(1, 6)]]
+
+
 def test_a_store_in_memory_is_its_own():
     with EventStore() as first, EventStore() as second:
         first.append("a", paid())
@@ -262,6 +302,37 @@ def test_an_append_of_others_that_was_noticed_at_one_stream_is_not_forgotten_at_
         theirs.append("a", paid())
         ours.append("b", paid())
         assert ours.append("a", paid())[0].version == 3
+
+
+@pytest.mark.parametrize("later, others", [("a", "b"), ("b", "a")])
+def test_what_a_store_knows_is_not_believed_once_a_backup_was_put_back(tmp_path, later, others):
+    """The file is as long again as this handle knows, with other events: the version of the stream is proven, too."""
+    path = tmp_path / "events.db"
+    with EventStore(path) as ours, EventStore(path) as theirs, Database() as backup:
+        ours.append("a", paid(2))
+        ours.append("b", paid())
+        theirs.db._connection.backup(backup._connection)
+        ours.append(later, paid())
+        backup._connection.backup(theirs.db._connection)
+        theirs.append(others, paid())
+        assert theirs.position == ours._end == 4
+        version = theirs.version("a")
+        assert ours.append("a", paid())[0].version == version + 1
+        assert ours.append("a", paid(), version + 1)[0].version == version + 2
+        assert [one.version for one in theirs.read("a")] == list(range(1, version + 3))
+        assert [one.position for one in ours.read_all()] == list(range(1, 7))
+
+
+def test_what_was_rolled_back_to_a_savepoint_is_not_believed(tmp_path):
+    with EventStore(tmp_path / "events.db") as ours, EventStore(tmp_path / "events.db") as theirs:
+        ours.append("a", paid())
+        with ours.db.transaction():
+            ours.db.execute("SAVEPOINT here")
+            ours.append("a", paid())
+            ours.db.execute("ROLLBACK TO here")
+        theirs.append("b", paid())
+        assert ours.append("a", paid())[0][1:4] == ("a", 2, 3)
+        assert [one.version for one in theirs.read("a")] == [1, 2]
 
 
 def test_an_id_that_is_there_already_moves_nothing(kept):

@@ -219,6 +219,21 @@ def test_a_crash_leaves_nothing_before_the_commit_and_all_after_it(point, left):
     assert len(ids_in(EventStore("store.db", world, node="bank"))) == left
 
 
+@pytest.mark.parametrize("point, left", [("appending", 0), ("appended", 2)])
+def test_a_crash_leaves_all_of_several_appends_or_none(point, left):
+    world = World(faults=Plan([Fault("crash", f"bank@{point}", 1, 100)]))
+
+    def bank():
+        EventStore("store.db", world).append_all([("account-1", event("e-1"), 0), ("account-2", event("e-2"), 0)])
+        yield 0
+
+    world.spawn(bank(), "bank")
+    world.run(until=1)
+    assert world.struck_by
+    store = EventStore("store.db", world, node="bank")
+    assert store.position == left and store.streams() == ["account-1", "account-2"][:left]
+
+
 # ------------------------------------------------------------------------------------------------ flipped bits
 
 

@@ -20,6 +20,9 @@ NUMBERS = st.integers(0, 12)
 STEPS = st.lists(st.one_of(
     st.tuples(st.just("append"), st.sampled_from(STREAMS), st.integers(1, 4),
               st.sampled_from([ANY, NO_STREAM, STREAM_EXISTS, "right", "behind", "ahead"])),
+    st.tuples(st.just("append all"), st.lists(st.tuples(
+        st.sampled_from(STREAMS), st.integers(1, 4), st.sampled_from([ANY, "right", "right", "ahead"])),
+        max_size=3, unique_by=lambda one: one[0])),
     st.tuples(st.just("repeat"), NUMBERS, st.booleans()),
     st.tuples(st.just("half old"), NUMBERS, st.booleans()),
     st.tuples(st.just("read"), st.sampled_from(STREAMS), NUMBERS, st.none() | NUMBERS),
@@ -191,6 +194,56 @@ class StoreContract:
             store.append("account-1", [paid()[0] if sign == "+" else old[int(sign)] for sign in order], expected)
         assert content(store) == known
 
+    # ------------------------------------------------------------------------------ several appends in one go
+
+    def test_several_appends_in_one_go_are_recorded_as_if_one_after_another(self, store):
+        store.append("b", paid(2))
+        known, (one, two, three) = content(store)[0], paid(3)
+        found = store.append_all([("a", [one, two], NO_STREAM), ("b", iter([three]), 2), ("c", one, ANY)])
+        assert [[(one.event, one.stream, one.version, one.position) for one in recorded] for recorded in found] == [
+            [(one, "a", 1, 3), (two, "a", 2, 4)], [(three, "b", 3, 5)], [(one, "c", 1, 6)]]
+        assert list(store.read_all()) == known + [recorded for one in found for recorded in one]
+        assert [store.version(stream) for stream in "abc"] == [2, 3, 1] and store.position == 6
+        assert len({recorded.recorded_at for one in found for recorded in one}) == 1
+        assert store.append_all([]) == [] and store.append("a", paid(1), 2)[0].position == 7
+
+    @pytest.mark.parametrize("expected", [0, 2, NO_STREAM])
+    def test_if_one_of_them_is_refused_none_is_written(self, store, expected):
+        store.append("b", paid(1))
+        known = content(store)
+        with pytest.raises(WrongExpectedVersion) as caught:
+            store.append_all([("a", paid(), ANY), ("b", paid(), expected), ("c", paid(), ANY), ("d", paid(), 1)])
+        assert (caught.value.stream, caught.value.expected, caught.value.current) == ("b", expected, 1)
+        assert content(store) == known
+
+    @pytest.mark.parametrize("expected", [ANY, NO_STREAM])
+    def test_those_that_are_repeated_change_nothing_and_the_others_are_written(self, store, expected):
+        events, (new, more) = paid(2), paid(2)
+        recorded = store.append("b", events, expected)
+        first = store.append_all([("a", new, ANY), ("b", events, expected), ("c", more, 0)])
+        assert first[1] == recorded and [one[0][1:4] for one in first[::2]] == [("a", 1, 3), ("c", 1, 4)]
+        known = content(store)
+        assert store.append_all([("a", new, ANY), ("b", events, expected), ("c", more, 0)]) == first
+        assert store.append_all([("b", events, expected)]) == [recorded] and content(store) == known
+
+    @pytest.mark.parametrize("half", [[0, 2], [2, 0], [1, 0]])
+    def test_half_an_old_append_among_them_refuses_all(self, store, half):
+        events = paid(3)
+        store.append("b", events[:2])
+        known = content(store)
+        with pytest.raises(InvalidUse, match="part"):
+            store.append_all([("a", paid(2), ANY), ("b", [events[number] for number in half], ANY), ("c", paid(), ANY)])
+        assert content(store) == known
+
+    def test_several_appends_fire_appended_once_and_share_a_commit(self, store):
+        fired, commits = [], store.db.commits
+        store.appended.next().then(lambda _: fired.append(store.position))
+        found = store.append_all([("a", paid(2), 0), ("b", paid(1), 0)])
+        assert fired == [3] and store.db.commits == commits + 1
+        store.appended.next().then(lambda _: fired.append(store.position))
+        assert store.append_all([("a", [one.event for one in found[0]], 0)]) == [found[0]]
+        assert fired == [3], "silent when nothing was added"
+
     # -------------------------------------------------------------------------------------- what is refused
 
     @pytest.mark.parametrize("use", [
@@ -215,6 +268,14 @@ class StoreContract:
         lambda store: store.append("account-1", paid(), "1"),
         lambda store: store.append("account-1", paid(), "any"),
         lambda store: store.append("account-1", paid(), [1]),
+        lambda store: store.append_all([("account-1", paid(), 2), ("account-1", paid(), 3)]),
+        lambda store: store.append_all([("account-2", paid(), ANY), ("", paid(), ANY)]),
+        lambda store: store.append_all([("account-2", paid(), ANY), ("account-1", [], ANY)]),
+        lambda store: store.append_all([("account-2", paid(), ANY), ("account-1", paid(), -1)]),
+        lambda store: store.append_all([("account-2", paid() * 2, ANY)]),
+        lambda store: store.append_all([("account-2", paid())]),
+        lambda store: store.append_all("account-2"),
+        lambda store: store.append_all(None),
         lambda store: store.read(""),
         lambda store: store.read(None),
         lambda store: store.read("\udfff"),
@@ -379,6 +440,26 @@ class Model:
         self.streams.setdefault(stream, []).extend(recorded)
         self.all.extend(recorded)
         self.appends.append((stream, events, expected, recorded))
+
+    def append_all(self, appends):
+        currents = [len(self.streams.get(stream, [])) for stream, _, _ in appends]
+        appends = [(stream, paid(count), {"right": current, "ahead": current + 1}.get(expected, expected))
+                   for (stream, count, expected), current in zip(appends, currents, strict=True)]
+        ahead = [(stream, current) for (stream, _, expected), current in zip(appends, currents, strict=True)
+                 if expected not in (ANY, current)]
+        if ahead:
+            with pytest.raises(WrongExpectedVersion) as caught:
+                self.store.append_all(appends)
+            assert (caught.value.stream, caught.value.current) == ahead[0]
+            return
+        found = self.store.append_all(appends)
+        for (stream, events, expected), current, recorded in zip(appends, currents, found, strict=True):
+            assert [one.event for one in recorded] == events
+            assert [(one.stream, one.version, one.position) for one in recorded] == [
+                (stream, current + number, len(self.all) + number) for number in range(1, len(events) + 1)]
+            self.streams.setdefault(stream, []).extend(recorded)
+            self.all.extend(recorded)
+            self.appends.append((stream, events, expected, recorded))
 
     def repeat(self, number, as_it_was):
         if self.appends:
