@@ -8,7 +8,7 @@ for, because a sum hides a hot partition.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from evlab.errors import InvalidUse
@@ -38,6 +38,8 @@ WIDTH, HIGH, LEFT, RIGHT = 900, 240, EDGE + 52, 190
 MOST_PARTITIONS, MOST_TIMES, MOST_EVENTS, ROWS = 12, 240, 12, 9
 """What one picture takes; of more samples some are left out, never the highest. `ROWS`: lines of the table."""
 SUM = "sum"
+ROUND = (1, 5, 15, 60, 300, 600, 900, 1800, 3600, 7200)
+"""Seconds between two marks of a time axis that is written as a clock."""
 UNITS = {"lag": ("records behind", ""), "time_lag": ("seconds behind", " s")}
 OTHERS = [(BLUE, ""), (GREEN, "7 4"), (PURPLE, "2 3"), (ORANGE, "10 3 2 3"), (GREY, "4 4")]
 """Tone and dash of the partitions that are not the worst."""
@@ -62,12 +64,13 @@ class _Lines(NamedTuple):
 
 
 def lag_plot(frame: Any, *, title: str = "", events: Iterable[tuple] = (), what: str = "lag", total: bool = False,
-             limit: float | None = None) -> Figure:
+             limit: float | None = None, clock: Callable[[float], str] | None = None) -> Figure:
     """Draw the lag of each partition over time.
 
     frame: samples of `log.lag_frame(group)`, one below the other, with a column `time` (s). title: what is to be seen;
     without one, `finding` looks for it. events: (time, words), or (time, words, "crash") for a bolt. what: "lag", in
-    records, or "time_lag", in seconds. total: draw the sum, too. limit: a level that was promised, drawn across.
+    records, or "time_lag", in seconds. total: draw the sum, too. limit: a level that was promised, drawn across. clock:
+    how a time is written, as "14:05"; without one, in seconds.
     Raises `InvalidUse` for a frame without samples or without these columns, and for more than 12 partitions or events.
     """
     if what not in UNITS:
@@ -78,14 +81,16 @@ def lag_plot(frame: Any, *, title: str = "", events: Iterable[tuple] = (), what:
         raise InvalidUse(f"{len(marks)} events make no picture", next_step=f"name at most {MOST_EVENTS}")
     if limit is not None and not (isinstance(limit, int | float) and 0 <= limit < math.inf):
         raise InvalidUse(f"limit={limit!r:.40} is no level", next_step="give a number of 0 or more")
-    title = title.strip() or finding(frame, what)
+    title = title.strip() or finding(frame, what, clock)
     if total:
         lines.values[SUM] = _sum(lines)
-    alt = f"{sentence(title)} {_said(lines, marks, what, limit)}"
-    return Figure(_draw(lines, marks, title, alt, what, limit), alt, _words(lines, marks, title, what, limit))
+    said = clock or _seconds
+    alt = f"{sentence(title)} {_said(lines, marks, what, limit, said)}"
+    return Figure(_draw(lines, marks, title, alt, what, limit, clock), alt,
+                  _words(lines, marks, title, what, limit, said))
 
 
-def finding(frame: Any, what: str = "lag") -> str:
+def finding(frame: Any, what: str = "lag", clock: Callable[[float], str] | None = None) -> str:
     """What the samples show, in one line: nobody is behind, one partition holds the lag, it grows, or it is gone."""
     lines = _lines(frame, what)
     unit, sums = UNITS[what][1], _sum(lines)
@@ -96,7 +101,7 @@ def finding(frame: Any, what: str = "lag") -> str:
     first = max(ends, key=ends.get)
     if not last:
         gone = next(time for time, value in zip(reversed(lines.times), reversed(sums), strict=True) if value)
-        return f"The lag peaked at {_number(peak)}{unit} and was gone after {_number(gone)} s"
+        return f"The lag peaked at {_number(peak)}{unit} and was gone after {(clock or _seconds)(gone)}"
     if len(ends) > 1 and ends[first] >= 0.6 * last:
         return f"{first.capitalize()} holds {ends[first] / last:.0%} of the lag".replace("%", " %")
     half = len(sums) // 2
@@ -160,6 +165,10 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
 
 
+def _seconds(time: float) -> str:
+    return f"{_number(time)} s"
+
+
 def _peak(lines: _Lines, name: str) -> tuple[float, float]:
     values = [value or 0 for value in lines.values[name]]
     at = max(range(len(values)), key=values.__getitem__)
@@ -170,38 +179,41 @@ def _last(values: list[float | None], unit: str) -> str:
     return "unknown" if values[-1] is None else f"{_number(values[-1])}{unit}"
 
 
-def _said(lines: _Lines, events: list[_Event], what: str, limit: float | None) -> str:
+def _said(lines: _Lines, events: list[_Event], what: str, limit: float | None, at: Callable[[float], str]) -> str:
     unit, name = UNITS[what][1], lines.worst()
     high, time = _peak(lines, name)
-    said = (f"{UNITS[what][0].capitalize()}, from {_number(lines.times[0])} to {_number(lines.times[-1])} s. Highest: "
-            f"{name} with {_number(high)}{unit} at {_number(time)} s; at the end {_last(lines.values[name], unit)}.")
+    begin = _number(lines.times[0]) if at is _seconds else at(lines.times[0])
+    said = (f"{UNITS[what][0].capitalize()}, from {begin} to {at(lines.times[-1])}. Highest: "
+            f"{name} with {_number(high)}{unit} at {at(time)}; at the end {_last(lines.values[name], unit)}.")
     if limit is not None:
         said += f" The limit is {_number(limit)}{unit}."
     if events:
-        said += " " + ", ".join(f"{_number(event.time)} s: {event.what}" for event in events) + "."
+        said += " " + ", ".join(f"{at(event.time)}: {event.what}" for event in events) + "."
     return said
 
 
-def _words(lines: _Lines, events: list[_Event], title: str, what: str, limit: float | None) -> str:
+def _words(lines: _Lines, events: list[_Event], title: str, what: str, limit: float | None,
+           said_at: Callable[[float], str]) -> str:
     count = len(lines.times)
     chosen = {round(step * (count - 1) / (ROWS - 1)) for step in range(ROWS)} if count > ROWS else set(range(count))
     chosen |= {next((at for at, time in enumerate(lines.times) if time >= event.time), count - 1) for event in events}
     head = ["time", *lines.values]
-    rows = [[f"{_number(lines.times[at])} s", *("?" if line[at] is None else _number(line[at])
+    rows = [[said_at(lines.times[at]), *("?" if line[at] is None else _number(line[at])
                                                 for line in lines.values.values())] for at in sorted(chosen)]
     wide = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
     table = ["    " + "  ".join(cell.rjust(width) for cell, width in zip(row, wide, strict=True))
              for row in [head, *rows]]
-    said = [f"  {line}" for line in _said(lines, [], what, limit).split("\n")]
-    return "\n".join([safe(title, 300), *said, *table, *(f"  {_number(one.time)} s: {one.what}" for one in events)])
+    said = [f"  {line}" for line in _said(lines, [], what, limit, said_at).split("\n")]
+    return "\n".join([safe(title, 300), *said, *table, *(f"  {said_at(one.time)}: {one.what}" for one in events)])
 
 
 # ---------------------------------------------------------------------------------------------------------- drawing
 
 
-def _draw(lines: _Lines, events: list[_Event], title: str, alt: str, what: str, limit: float | None) -> str:
+def _draw(lines: _Lines, events: list[_Event], title: str, alt: str, what: str, limit: float | None,
+          clock: Callable[[float], str] | None) -> str:
     svg = Svg(WIDTH, title, alt)
-    top = svg.heading(f"{UNITS[what][0].capitalize()}, over time in seconds") + 6
+    top = svg.heading(f"{UNITS[what][0].capitalize()}, over time{' in seconds' * (clock is None)}") + 6
     end = max(lines.times[-1], *(event.time for event in events)) if events else lines.times[-1]
     begin = min([lines.times[0], *(event.time for event in events)])
     span = (end - begin) or 1.0
@@ -215,7 +227,7 @@ def _draw(lines: _Lines, events: list[_Event], title: str, alt: str, what: str, 
     def place(time: float, value: float) -> tuple[float, float]:
         return LEFT + (WIDTH - LEFT - RIGHT) * (time - begin) / span, low - HIGH * value / full
 
-    _draw_axes(svg, begin, span, full, step, place)
+    _draw_axes(svg, begin, span, full, step, place, clock)
     if limit is not None:
         y = place(begin, limit)[1]
         svg.line([(LEFT, y), (WIDTH - RIGHT, y)], VERMILLION.main, 1.6, "8 5")
@@ -225,16 +237,18 @@ def _draw(lines: _Lines, events: list[_Event], title: str, alt: str, what: str, 
     return svg.render(low + 36)
 
 
-def _draw_axes(svg: Svg, begin: float, span: float, full: float, step: float, place) -> None:
+def _draw_axes(svg: Svg, begin: float, span: float, full: float, step: float, place, clock) -> None:
     for index in range(round(full / step) + 1):
         y = place(begin, index * step)[1]
         svg.line([(LEFT, y), (WIDTH - RIGHT, y)], GREY.tint if index else GREY.main, 1.2)
         svg.text(LEFT - 8, y + 4, _number(index * step), size=SMALL, anchor="end", colour=MUTED)
     each = round_step(span, 8)
+    if clock is not None:  # a clock's own round numbers
+        each = next((seconds for seconds in ROUND if span / seconds <= 8), each)
     for index in range(math.ceil(begin / each - 1e-9), math.floor((begin + span) / each + 1e-9) + 1):
         x, y = place(index * each, 0)
         svg.line([(x, y), (x, y + 5)], GREY.main, 1.2)
-        svg.text(x, y + 19, _number(index * each), size=SMALL, anchor="middle", colour=MUTED)
+        svg.text(x, y + 19, (clock or _number)(index * each), size=SMALL, anchor="middle", colour=MUTED)
 
 
 def _draw_events(svg: Svg, events: list[_Event], top: float, at) -> float:

@@ -106,6 +106,16 @@ def test_seconds_are_called_seconds(drawings):
     assert clean(drawings[-1])
 
 
+def test_times_are_written_as_a_clock_says_them_at_its_round_numbers(drawings):
+    figure = lag_plot(frame_of(p0=[0, 10, 20, 0], every=1200.0), events=[(1300, "rings")],
+                      clock=lambda time: f"{14 + int(time) // 3600}:{int(time) // 60 % 60:02d}")
+    assert {"14:00", "14:10", "14:20", "15:00", "Records behind, over time"} <= set(texts_of(figure))
+    assert "from 14:00 to 15:00" in figure.alt and "at 14:40" in figure.alt and "14:21: rings" in figure.alt
+    assert rows_of(figure)[2] == ["14:20", "10"]
+    assert not re.search(r"\d s\b", figure.text + figure.alt)
+    assert clean(drawings[-1])
+
+
 def test_of_very_many_samples_some_are_left_out_and_the_highest_is_not():
     values = [1] * 5000
     values[3333] = 977

@@ -1,0 +1,25 @@
+# Ends it only if nothing was to be put back.
+# expect: lab12.q2 fails, hint=GOODS_KEPT
+
+# answer: lab12.q2
+from evlab import EvlabError
+
+
+def handle(shop, event, attempt):
+    """One delivery of an order."""
+    order, items, cents = event.data["order"], event.data["items"], event.data["cents"]
+    try:
+        reserved = shop.reserve(order, order, items)
+    except EvlabError as error:
+        if attempt < 3:
+            raise
+        shop.dead_letter(order, str(error))
+        return
+    if not reserved:
+        shop.end(order, "refused")
+    elif shop.charge(order, order, cents):
+        shop.end(order, "paid")
+    else:
+        shop.end(order, "declined")
+        if attempt > 1:
+            shop.release(order)

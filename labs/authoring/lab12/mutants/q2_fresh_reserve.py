@@ -1,0 +1,25 @@
+# A new id for the reservation at each attempt.
+# expect: lab12.q2 fails, hint=CHARGED_AGAIN
+
+# answer: lab12.q2
+from evlab import EvlabError
+
+
+def handle(shop, event, attempt):
+    """One delivery of an order."""
+    order, items, cents = event.data["order"], event.data["items"], event.data["cents"]
+    try:
+        id = shop.new_id()
+        reserved = shop.reserve(id, order, items)
+    except EvlabError as error:
+        if attempt < 3:
+            raise
+        shop.dead_letter(order, str(error))
+        return
+    if not reserved:
+        shop.end(order, "refused")
+    elif shop.charge(order, order, cents):
+        shop.end(order, "paid")
+    else:
+        shop.release(id)
+        shop.end(order, "declined")

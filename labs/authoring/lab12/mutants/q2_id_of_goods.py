@@ -1,0 +1,25 @@
+# The goods are the id of the reservation.
+# expect: lab12.q2 fails, hint=SHARED_ID
+
+# answer: lab12.q2
+from evlab import EvlabError
+
+
+def handle(shop, event, attempt):
+    """One delivery of an order."""
+    order, items, cents = event.data["order"], event.data["items"], event.data["cents"]
+    try:
+        goods = " ".join(sorted(items))
+        reserved = shop.reserve(goods, order, items)
+    except EvlabError as error:
+        if attempt < 3:
+            raise
+        shop.dead_letter(order, str(error))
+        return
+    if not reserved:
+        shop.end(order, "refused")
+    elif shop.charge(order, order, cents):
+        shop.end(order, "paid")
+    else:
+        shop.release(goods)
+        shop.end(order, "declined")

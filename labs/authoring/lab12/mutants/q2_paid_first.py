@@ -1,0 +1,24 @@
+# Says paid before it asks the bank.
+# expect: lab12.q2 fails, hint=WRONG_END
+
+# answer: lab12.q2
+from evlab import EvlabError
+
+
+def handle(shop, event, attempt):
+    """One delivery of an order."""
+    order, items, cents = event.data["order"], event.data["items"], event.data["cents"]
+    try:
+        reserved = shop.reserve(order, order, items)
+    except EvlabError as error:
+        if attempt < 3:
+            raise
+        shop.dead_letter(order, str(error))
+        return
+    if not reserved:
+        shop.end(order, "refused")
+    elif shop.end(order, "paid") or shop.charge(order, order, cents):
+        return
+    else:
+        shop.release(order)
+        shop.end(order, "declined")
