@@ -91,7 +91,8 @@ class Consumer:
         self.session_timeout, self.max_poll_interval = session_timeout, max_poll_interval
         self.heartbeat_interval, self.auto_commit_interval = heartbeat_interval, auto_commit_interval
         self.on_assigned, self.on_revoked = on_assigned, on_revoked
-        self.protocol, self.closed, self._commits = protocol, False, 0
+        self.protocol, self.closed = protocol, False
+        self._commits = int(self.env.now() * 1e6)  # a later life of this member counts on above the one before
         self._signal = Signal()
         self._failure: EvlabError | None = None
         self._last_commit = self.env.now()

@@ -347,3 +347,33 @@ def test_what_is_committed_in_on_revoked_counts_for_the_next_owner(protocol):
         world.after(5, lambda world=world, reads=reads: world.spawn(reads("b"), "b"))
         world.run(until=20)
         assert [offset for _, offset in seen] == [0, 1], f"seed {seed}: {seen}"
+
+
+@pytest.mark.parametrize("more", [{}, {"instance_id": "p1"}, {"protocol": "consumer"}])
+def test_a_member_that_is_killed_and_comes_back_under_its_name_goes_on_committing(more):
+    """It counts its commits, and a new life that counted from 1 again would seem to come late."""
+    world = World(1)
+    log = Log(env=world)
+    log.create_topic("stock", 1)
+
+    def serve():
+        consumer = Consumer(log.client("p1"), "payment", "stock", name="p1", session_timeout=20, **more)
+        while True:
+            for _ in consumer.poll(max_records=5):
+                yield 1
+            consumer.commit()
+            yield consumer.arrived
+
+    def produce():
+        producer = Producer(log.client("shop"))
+        for _ in range(60):
+            producer.send("stock", b"x")
+            yield 3
+
+    world.node("p1", serve)
+    world.spawn(produce(), "shop")
+    world.run(until=100)
+    world.crash("p1", power=False, down=5)
+    world.run(until=300)
+    [row] = log.lag("payment")
+    assert (row.committed, row.end) == (60, 60)
