@@ -51,9 +51,9 @@ def ids(pair):
 def proofs(amount):
     """`proofs(lab)`: every set of answers judged, once in the whole run, in a process a core.
 
-    The reference meets eight seeds, other right answers three of them (soak: a thousand). Of the wrong answers the first
-    for each hint and every sixth of the others are tried (soak, and `evlab dev check`: all), each with one seed (soak:
-    50).
+    The reference meets eight seeds, other right answers three of them (soak: a thousand). Of the wrong answers the
+    first for each hint and every sixth of the others are tried (soak, and `evlab dev check`: all), each with one seed
+    (soak: 50).
     """
     made = {}
 
