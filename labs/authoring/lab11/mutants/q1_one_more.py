@@ -1,0 +1,13 @@
+# Always one more.
+# expect: lab11.q1 fails, hint=MORE_THAN_NEEDED
+
+# answer: lab11.q1
+import math
+
+
+def estimate(brief):
+    mean = brief["a_day"] / 86_400
+    peak = mean * brief["peak"]
+    stored = brief["a_day"] * brief["bytes"] * brief["days"] * brief["copies"] / 1e9
+    debt = 1 + brief["outage"] / brief["catch_up"]
+    return {"gigabytes": stored, "partitions": 2 + math.floor(peak * brief["takes"] * debt)}

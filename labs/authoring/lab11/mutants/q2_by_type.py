@@ -1,0 +1,11 @@
+# Keys by the event's type: two partitions have all the work.
+# expect: lab11.q2 fails, hint=HOT_PARTITION
+
+# answer: lab11.q2
+def receipts(brief):
+    return {
+        "key": "type",
+        "partitions": 8,
+        "groups": {"mail": "mail", "analytics": "analytics"},
+        "consumers": {"mail": 8, "analytics": 1},
+    }

@@ -1,0 +1,17 @@
+# Waits for nobody.
+# expect: lab11.q4 fails, hint=ACKED_AND_LOST
+
+# answer: lab11.q4
+def money(brief):
+    return {
+        "key": "account",
+        "partitions": 14,
+        "groups": {"ledger": "ledger", "fraud": "fraud"},
+        "consumers": {"ledger": 14, "fraud": 2},
+        "retention_hours": 96,
+        "gigabytes": 18,
+        "replicas": 3,
+        "min_insync": 2,
+        "acks": 0,
+        "promise": 900,
+    }

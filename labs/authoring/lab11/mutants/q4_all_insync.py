@@ -1,0 +1,17 @@
+# All three must be in sync.
+# expect: lab11.q4 fails, hint=ONE_BROKER_STOPS_ALL
+
+# answer: lab11.q4
+def money(brief):
+    return {
+        "key": "account",
+        "partitions": 14,
+        "groups": {"ledger": "ledger", "fraud": "fraud"},
+        "consumers": {"ledger": 14, "fraud": 2},
+        "retention_hours": 96,
+        "gigabytes": 18,
+        "replicas": 3,
+        "min_insync": 3,
+        "acks": "all",
+        "promise": 900,
+    }
