@@ -138,7 +138,12 @@ class Database:
                 self._connection.execute("BEGIN IMMEDIATE")
             except _ERRORS as error:
                 raise _explained(error, self.path) from error
+            except BaseException:  # Ctrl-C while it waited for the lock, which it has now
+                self._roll_back()
+                raise
             self._doomed = False
+        elif self._doomed:
+            raise self._broken()
         self._depth += 1
 
     def _end(self, failed: bool) -> None:
@@ -184,14 +189,17 @@ class Database:
 
     def _commit(self) -> None:
         if self._doomed:
-            raise InvalidUse("a part of this transaction has failed, so none of it is kept",
-                             why="the error of an inner transaction was caught inside of the outer one",
-                             next_step="catch it outside, or do the inner part in a transaction of its own")
+            raise self._broken()
         try:
             self._connection.execute("COMMIT")
         except _ERRORS as error:
             raise _explained(error, self.path) from error
         self.commits += 1
+
+    def _broken(self) -> InvalidUse:
+        return InvalidUse("a part of this transaction has failed, so none of it is kept",
+                          why="the error of an inner transaction was caught inside of the outer one",
+                          next_step="catch it outside, or do the inner part in a transaction of its own")
 
     def _roll_back(self) -> None:
         self._after.clear()

@@ -76,6 +76,8 @@ _TABLES = (
     "CREATE TABLE heads (stream TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID",
 )
 _COLUMNS = "position, stream, version, id, row, checksum"
+_MOVE = ("INSERT INTO heads VALUES (?, ?) ON CONFLICT (stream) DO UPDATE SET version = excluded.version"
+         " WHERE version = ?")
 _INSERT = f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
 _HEADS = ("SELECT (SELECT max(version) FROM events WHERE stream = ?1), (SELECT version FROM heads WHERE stream = ?1),"
           " (SELECT max(position) FROM events), (SELECT version FROM heads WHERE stream = '')")
@@ -134,7 +136,8 @@ class EventStore(Snapshots):
         tables are written in two statements for all, not in three for each, which takes less than half of the time.
         1. When this returns, all of it is on disk. In the store they stand in the order of the list.
         2. If the very events of one are in its stream already, it writes nothing, and the others are written.
-        Raises what `append` raises, for the first that is refused, and `InvalidUse` if a stream is named twice.
+        Raises what `append` raises: for the first whose expectation is not met, before one of which a part is there;
+        and `InvalidUse` if a stream is named twice.
         """
         appends = _check_appends(appends)
         with self.db.transaction():
@@ -158,10 +161,14 @@ class EventStore(Snapshots):
             except ConstraintFailed:  # an id that one of the streams has already: one after another, to find it
                 self.db.execute("DELETE FROM events WHERE position > ?", (start,))
                 return [self.append(*one) for one in appends]
-            versions = {recorded[-1].stream: recorded[-1].version for recorded in new}
-            self.db.executemany("INSERT OR REPLACE INTO heads VALUES (?, ?)", [*versions.items(), ("", end)])
+            moves = [(recorded[-1].stream, recorded[-1].version, recorded[0].version - 1) for recorded in new]
+            if self.db.executemany(_MOVE, [*moves, ("", end, start)]).rowcount <= len(moves):
+                self._versions.clear()
+                raise CorruptEvent("a stream is not where this handle knows it", position=end,
+                                   why="a backup was put back while the file was open, or a page of it is damaged",
+                                   next_step="call again; if it says so again, restore the file from a backup")
         self.env.point("appended")
-        self.db.after_commit(partial(self._all_on_disk, versions, start, end))
+        self.db.after_commit(partial(self._all_on_disk, moves, start, end))
         return found
 
     def _make_room(self, stream: str, expected: int | str, count: int) -> tuple[int, int]:
@@ -194,10 +201,10 @@ class EventStore(Snapshots):
         self._versions[stream], self._end = version + count, end + count
         self.appended.fire()
 
-    def _all_on_disk(self, versions: dict[str, int], start: int, end: int) -> None:
+    def _all_on_disk(self, moves: list[tuple[str, int, int]], start: int, end: int) -> None:
         if start != self._end or len(self._versions) >= _MOST_KNOWN:
             self._versions.clear()
-        self._versions.update(versions)
+        self._versions.update((stream, version) for stream, version, _ in moves)
         self._end = end
         self.appended.fire()
 

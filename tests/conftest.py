@@ -27,7 +27,7 @@ settings.register_profile("evlab", deadline=None, print_blob=True)
 settings.load_profile("evlab")
 
 BROWSER = "tests/browser/"
-LONGEST = (BROWSER, "tests/labs/test_labs.py", "tests/notebooks/test_replay.py",
+LONGEST = (BROWSER, "tests/labs/test_labs.py", "tests/notebooks/test_replay.py", "tests/log/test_cluster.py",
            "tests/test_store_crashes.py", "tests/test_projection.py", "tests/router/test_storm.py",
            "tests/course/judge/test_judge_attacks.py")
 MOST_CORES = 4

@@ -540,3 +540,43 @@ def test_a_call_after_the_commit_is_made_once_it_is_on_disk_and_never_after_a_ro
     with db.transaction():
         db.execute("INSERT INTO t VALUES (2)")
     assert called == ["outside", False]
+
+
+def test_an_interrupt_while_it_waits_for_the_lock_leaves_no_transaction_open(tmp_path, monkeypatch):
+    """SQLite goes on waiting, gets the lock, and only then does Python raise KeyboardInterrupt."""
+
+    class Interrupted:
+        def __init__(self, connection):
+            self.connection = connection
+
+        def execute(self, sql, *parameters):
+            self.connection.execute(sql, *parameters)
+            raise KeyboardInterrupt
+
+        def __getattr__(self, name):
+            return getattr(self.connection, name)
+
+    with Database(tmp_path / "a.db") as db, Database(tmp_path / "a.db") as other:
+        db.execute("CREATE TABLE t (x)")
+        with monkeypatch.context() as patch:
+            patch.setattr(db, "_connection", Interrupted(db._connection))
+            with pytest.raises(KeyboardInterrupt), db.transaction():
+                pass
+        for one in (other, db):
+            with one.transaction():
+                one.execute("INSERT INTO t VALUES (1)")
+        assert other.value("SELECT count(*) FROM t") == 2 and not db.in_transaction
+
+
+def test_a_transaction_of_which_a_part_has_failed_takes_no_other_part():
+    db = Database()
+    db.execute("CREATE TABLE t (x)")
+    with pytest.raises(InvalidUse, match="a part of this transaction has failed"), db.transaction():
+        with pytest.raises(ValueError), db.transaction():
+            raise ValueError
+        with db.transaction():
+            raise AssertionError("it began")
+    assert not db.in_transaction
+    with db.transaction():
+        db.execute("INSERT INTO t VALUES (1)")
+    assert db.value("SELECT count(*) FROM t") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from datetime import UTC, datetime, timedelta
 
@@ -321,6 +322,24 @@ def test_what_a_store_knows_is_not_believed_once_a_backup_was_put_back(tmp_path,
         assert ours.append("a", paid(), version + 1)[0].version == version + 2
         assert [one.version for one in theirs.read("a")] == list(range(1, version + 3))
         assert [one.position for one in ours.read_all()] == list(range(1, 7))
+
+
+@pytest.mark.parametrize("later, others", [("a", "b"), ("b", "a")])
+def test_an_append_to_several_streams_makes_no_gap_once_a_backup_was_put_back(tmp_path, later, others):
+    path = tmp_path / "events.db"
+    with EventStore(path) as ours, EventStore(path) as theirs, Database() as backup:
+        ours.append("a", paid(2))
+        ours.append("b", paid())
+        theirs.db._connection.backup(backup._connection)
+        ours.append(later, paid())
+        backup._connection.backup(theirs.db._connection)
+        theirs.append(others, paid())
+        with contextlib.suppress(CorruptEvent):  # it finds the versions, or says that it does not know them
+            ours.append_all([("c", paid(), ANY), ("a", paid(), ANY)])
+        end, version = theirs.position, theirs.version("a")
+        [[first], [second]] = ours.append_all([("c", paid(), ANY), ("a", paid(), ANY)])
+        assert (first.position, second.position, second.version) == (end + 1, end + 2, version + 1)
+        assert len(list(ours.read_all())) == end + 2 and len(list(theirs.read("a"))) == version + 1
 
 
 def test_what_was_rolled_back_to_a_savepoint_is_not_believed(tmp_path):

@@ -1,8 +1,8 @@
 """A partitioned log by Kafka's rules, in Kafka's file format: producers append, consumer groups share the reading.
 
 Read it in this order: records (a batch, byte for byte), segment and index (a file, and how to find something in it),
-recovery, partition, retention, compaction, partitioner; then producer, replica, marks, broker and controller; then
-assignors, group, target, consumer, membership; then lag, timelag, health; transactions last.
+recovery, partition, retention, compaction, holes, partitioner; then producer, replica, marks, broker and
+controller; then assignors, group, target, consumer, membership; then lag, timelag, health; transactions last.
 """
 
 from evlab.log.consumer import Consumer

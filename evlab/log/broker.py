@@ -98,6 +98,10 @@ class Broker:
     def handle(self, message: Any) -> Any:
         """Answer a request: a value, a Later, or an error that is raised."""
         match message:
+            case Produce(acks=0):  # nobody waits to hear of an error (Kafka closes the connection)
+                with suppress(EvlabError):
+                    return self.replica(message.topic, message.partition).produce(message)
+                return None
             case Produce():
                 return self.replica(message.topic, message.partition).produce(message)
             case Fetch():

@@ -15,7 +15,8 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from evlab.files import write_whole
-from evlab.log.partition import CLEANED_FILE, Partition, rewritten
+from evlab.log.holes import rewritten
+from evlab.log.partition import CLEANED_FILE, Partition
 from evlab.log.records import Batch, Record, decode_batches
 from evlab.log.segment import Segment, segment_name
 

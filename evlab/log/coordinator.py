@@ -168,19 +168,20 @@ class Coordinator:
             if not request.offsets:
                 return Later.of()
         time = self.env.epoch + self.env.now()
-        rows = [(round(time * 1000), msgspec.json.encode([request.group, topic, number]),
-                 msgspec.json.encode(Committed(offset, time)), ()) for topic, number, offset in request.offsets]
+        noted = {(topic, number): Committed(offset, time) for topic, number, offset in request.offsets}
+        rows = [(round(time * 1000), msgspec.json.encode([request.group, *key]), msgspec.json.encode(committed), ())
+                for key, committed in noted.items()]
         data = encode_rows(rows, producer_id=request.producer_id, producer_epoch=request.producer_epoch,
                            transactional=request.producer_id >= 0)
         appended = self.broker.replica(OFFSETS_TOPIC, 0).produce(Produce(OFFSETS_TOPIC, 0, data, -1, len(rows)))
         answer, pending = Later(), request.producer_id >= 0
         if pending:  # from now on they may come to count, and whoever asks has to wait for that
-            self._apply_all(data)
+            self._pending.setdefault(request.producer_id, []).extend((request.group, *one) for one in noted.items())
 
         def safe(done: Later) -> None:
             if done.error is None:
                 if not pending:
-                    self._apply_all(data)
+                    self.committed.setdefault(request.group, {}).update(noted)
                 answer.resolve()
             else:
                 answer.fail(done.error)
@@ -204,10 +205,6 @@ class Coordinator:
             for batch in decode_batches(data):
                 self._apply(batch)
                 offset = batch.last_offset + 1
-
-    def _apply_all(self, data: bytes) -> None:
-        for batch in decode_batches(data):
-            self._apply(batch)
 
     def _apply(self, batch: Batch) -> None:
         """Take note of what a batch of the topic says."""

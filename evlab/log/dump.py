@@ -31,7 +31,7 @@ def _log(data: bytes, base_offset: int) -> Iterator[str]:
     position = 0
     for batch in decode_batches(data, check=False):
         yield _batch_line(batch, position, data)
-        yield from (_record_line(batch, number, record) for number, record in enumerate(batch.records))
+        yield from (_record_line(batch, record) for record in batch.records)
         position += batch.size
 
 
@@ -51,8 +51,8 @@ def _batch_line(batch: Batch, position: int, data: bytes) -> str:
             f" compresscodec: {batch.codec} crc: {batch.header.crc} isvalid: {_word(valid)}")
 
 
-def _record_line(batch: Batch, number: int, record: Record) -> str:
-    sequence = -1 if batch.base_sequence < 0 else batch.base_sequence + number
+def _record_line(batch: Batch, record: Record) -> str:
+    sequence = -1 if batch.base_sequence < 0 else (batch.base_sequence + record.offset - batch.base_offset) % 2**31
     line = (f"| offset: {record.offset} {_time_type(batch)}: {record.timestamp} keySize: {_size(record.key)}"
             f" valueSize: {_size(record.value)} sequence: {sequence}"
             f" headerKeys: [{','.join(name for name, _ in record.headers)}]")

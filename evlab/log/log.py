@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import suppress
 from itertools import count
 from typing import Any
+from weakref import WeakValueDictionary
 
 from evlab.env import Dead, Env, Real, check_delay
 from evlab.errors import InvalidUse
@@ -26,6 +27,9 @@ from evlab.log.transactions import TRANSACTIONS_TOPIC, TransactionCoordinator
 
 __all__ = ["Log"]
 
+_OPEN: WeakValueDictionary[int, Log] = WeakValueDictionary()
+"""The id of an Env -> the log that is open in it. A log keeps its Env alive, so no other one has that id meanwhile."""
+
 
 class Log:
     """A partitioned log on `brokers` brokers, in the folder `path`, or in a World (`env`) on the disks of its nodes.
@@ -35,7 +39,8 @@ class Log:
     World that takes time and suffers faults: `Producer(log.client("order-service"))` stands on that node.
     max_lag: seconds until a slow follower is no longer in sync. truncation: "epoch", or "high watermark" as before
     KIP-101.
-    Raises `CorruptBatch` for a damaged file, and `InUse` for a folder that another process writes to.
+    Raises `CorruptBatch` for a damaged file, `InUse` for a folder that another process writes to, and `InvalidUse` for
+    a second log in one World: both would have the nodes broker-0, ...
     """
 
     def __init__(self, path: str | os.PathLike = "", env: Env | None = None, brokers: int = 1, *,
@@ -48,6 +53,11 @@ class Log:
             raise InvalidUse("a log needs a folder", why="it keeps its records in files",
                              next_step='write Log("some/folder"), or Log(env=world)')
         check_delay(max_lag)
+        if env is not None and (other := _OPEN.get(id(env))) is not None:
+            raise InvalidUse(f"there is a log in this {type(env).__name__} already: {other!r}", why="the nodes of "
+                             "both would be broker-0, ..., and the second would take messages and disks of the first",
+                             next_step="use that one, with more topics; or close it first, or give this one a World of "
+                                       "its own, or a folder: Log(\"some/folder\")")
         self.env, self.path = env or Real(path), os.fspath(path)
         self._folder = "" if env is None else self.path
         self.names = tuple(f"broker-{number}" for number in range(brokers))
@@ -58,6 +68,7 @@ class Log:
         self._coordinators: dict[str, Coordinator] = {}
         self._steps: dict[str, list[list[Step]]] = {}
         self._numbers = count(1)
+        self._closed = False
         self._points: dict[TopicPartition, Points] = {}
         if brokers > 1:
             self.env.boot(self.controller_node, self._boot_controller)
@@ -66,6 +77,7 @@ class Log:
         for own in (OFFSETS_TOPIC, TRANSACTIONS_TOPIC):
             if own not in self.metadata.topics:
                 self._make_topic(own, 1, TopicConfig(cleanup="compact", replication=min(3, brokers)))
+        _OPEN[id(self.env)] = self
 
     def _boot_controller(self) -> None:
         self.controller = Controller(self.env, self.controller_node, self._files(self.controller_node), self.names)
@@ -209,10 +221,14 @@ class Log:
         return done
 
     def close(self) -> None:
-        """Close all brokers in good order, but for those that are down."""
+        """Close all brokers in good order, but for those that are down. Closed twice is closed."""
+        if self._closed:
+            return
+        self._closed = True
         for broker in self.brokers.values():
             with suppress(Dead):
                 broker.close()
+        _OPEN.pop(id(self.env), None)
 
     def __enter__(self) -> Log:
         return self

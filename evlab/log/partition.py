@@ -10,6 +10,8 @@ What it promises:
 3. After a crash, what was never finished is cut off, and damage is named (`CorruptBatch`): see evlab.log.recovery.
 4. After a failed write or fsync the partition takes nothing more (`PartitionFailed`): what the disk has is unknown, and
    an fsync that is tried again may lie. Open it again; that looks at what is there.
+5. A batch whose offset is damaged is named, though no CRC covers that: it does not go on where the one before it ended.
+   Where offsets may be missing, which only Kafka's compaction does, what follows must vouch for it: evlab.log.holes.
 """
 
 from __future__ import annotations
@@ -17,28 +19,28 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 from evlab.errors import EvlabError, InvalidUse
 from evlab.files import Files
 from evlab.log.epochs import Epochs
+from evlab.log.holes import BROKERS_FILE, joined
 from evlab.log.producers import SNAPSHOT, ProducerState
 from evlab.log.records import (
-    Batch,
     CorruptBatch,
     Header,
-    Record,
     check_batch,
     decode_batches,
-    encode_batch,
+    decode_records,
     read_header,
     read_marker,
-    stamp,
+    stamped,
 )
 from evlab.log.recovery import recover
 from evlab.log.segment import Segment, numbered
 from evlab.log.topics import TopicConfig
 
-__all__ = ["CLEANED_FILE", "BatchTooLarge", "OffsetOutOfRange", "Partition", "PartitionFailed", "rewritten"]
+__all__ = ["CLEANED_FILE", "BatchTooLarge", "OffsetOutOfRange", "Partition", "PartitionFailed"]
 
 CLEANED_FILE = "cleaner-offset-checkpoint"
 """Keeps the offset up to which the partition was compacted."""
@@ -87,33 +89,33 @@ class Partition:
         compacted topic, and `PartitionFailed`.
         """
         self._ready()
-        batches, headers, offset = [], [], self.end
+        pieces, headers, view = [], [], memoryview(data)
+        first = offset = self.end
         for start, header in self._checked(data):
-            if header.size > self.config.max_batch_bytes:
-                raise BatchTooLarge(f"a batch of {header.size:,} bytes for {self.name}", size=header.size,
+            size = header.size
+            if size > self.config.max_batch_bytes:
+                raise BatchTooLarge(f"a batch of {size:,} bytes for {self.name}", size=size,
                                     limit=self.config.max_batch_bytes,
                                     why=f"the topic takes {self.config.max_batch_bytes:,} at most",
                                     next_step="send smaller batches, or store the data elsewhere and send its address")
-            batch = stamp(data[start:start + header.size], offset, epoch)
-            batches.append(batch)
-            headers.append(header._replace(base_offset=offset, leader_epoch=epoch))
-            offset += header.last_offset_delta + 1
-        first = self.end
-        self._write(b"".join(batches), headers)
+            pieces += stamped(view[start:start + size], offset, epoch)
+            header = Header._make((offset, header.length, epoch, *header[3:]))
+            headers.append(header)
+            offset = header.next_offset
+        self._write(b"".join(pieces), headers)
         return first
 
     def append_copy(self, data: bytes) -> None:
         """Add batches as their leader wrote them, with its offsets and epochs; for followers.
 
         The first may begin before this log's end: the leader's compaction has put a hole into it. The rest of it is
-        taken. Raises `InvalidUse` for batches that do not go on at the end.
+        taken. If the leader's log has holes between batches, they are filled here. Raises `InvalidUse` for batches that
+        do not go on at the end.
         """
         self._ready()
         expected, headers = self.end, []
-        if data and (first := read_header(data)).base_offset < expected <= first.last_offset:
-            check_batch(data, 0, first)
-            batch = next(decode_batches(data[:first.size]))
-            data = rewritten(batch, batch.records, expected, batch.delete_horizon) + data[first.size:]
+        if data and (self.config.cleanup == "compact" or read_header(data).base_offset < expected):
+            data = joined(data, expected, holes=self.config.cleanup == "compact")
         for _, header in self._checked(data):
             if header.base_offset != expected:
                 raise InvalidUse(f"a copy of offset {header.base_offset} comes after {expected - 1}",
@@ -129,11 +131,10 @@ class Partition:
         while at < len(data):
             header = read_header(data, at)
             check_batch(data, at, header)
-            if self.config.cleanup == "compact" and not header.control:
-                batch = next(decode_batches(data[at:at + header.size]))
-                if any(record.key is None for record in batch.records):
-                    raise InvalidUse(f"a record without a key for {self.name}", why="it keeps the last record of each "
-                                     "key, so a record without one could never be removed", next_step="give a key")
+            if self.config.cleanup == "compact" and not header.control and any(
+                    record.key is None for record in decode_records(data, at, header)):
+                raise InvalidUse(f"a record without a key for {self.name}", why="it keeps the last record of each key, "
+                                 "so a record without one could never be removed", next_step="give a key")
             yield at, header
             at += header.size
 
@@ -288,16 +289,17 @@ class Partition:
         return b""
 
     def offset_of(self, timestamp: int) -> int | None:
-        """The first offset of a batch with a timestamp of at least this many ms; None if there is none."""
+        """The offset of the first record with a timestamp of at least this many ms; None if there is none."""
         for segment in self.segments:
             if (offset := segment.offset_of(timestamp)) is not None:
-                return max(offset, self.start)
+                return offset
         return None
 
     # ------------------------------------------------------------------------------------------------- opening
 
     def _segment(self, base_offset: int) -> Segment:
-        return Segment(self.files, base_offset, index_interval=self.config.index_interval)
+        return Segment(self.files, base_offset, index_interval=self.config.index_interval,
+                       holes=self.config.cleanup == "compact")
 
     def _open(self, clean: bool) -> None:
         names = self.files.list()
@@ -307,6 +309,8 @@ class Partition:
                 if base not in bases or not ending.endswith("index"):
                     self.files.remove(f"{base:020d}{ending}")
         self.segments = [self._segment(base) for base in bases or [0]]
+        for segment, after in pairwise(self.segments):
+            segment.until = after.base_offset
         for segment in self.segments[:-1]:
             segment.load()
         self._drop_replaced()
@@ -319,16 +323,17 @@ class Partition:
 
     def _drop_replaced(self) -> None:
         """Remove segments whose records a compaction had put into the one before, when the process died."""
-        kept = self.segments[:1]
+        kept, kafkas = self.segments[:1], self.config.cleanup == "compact" and BROKERS_FILE in self.files.list()
         for segment in self.segments[1:]:
             before = kept[-1]
             if segment.base_offset < before.next_offset:  # which `load` has checked
                 segment.remove()
-            elif segment.base_offset > before.next_offset:
+            elif segment.base_offset > before.next_offset and not kafkas:
                 raise CorruptBatch(f"a batch is missing at the end of {before.path}", path=before.path,
                                    position=before.size, offset=before.next_offset,
                                    why=f"the file ends before offset {before.next_offset}, and the next begins with "
-                                   f"{segment.base_offset}", next_step="restore the file from a copy")
+                                   f"{segment.base_offset}", next_step="restore the file from a copy; if a broker of "
+                                   f"Kafka has compacted it, copy its whole folder, {BROKERS_FILE} too")
             else:
                 kept.append(segment)
         self.segments = kept
@@ -377,16 +382,3 @@ def _is_commit(data: bytes) -> bool:
     if not batch.records:
         raise CorruptBatch("a control batch without a record", offset=batch.base_offset)
     return read_marker(batch.records[0]).type == "commit"
-
-
-def rewritten(batch: Batch, records: list[Record], base_offset: int, horizon: int | None) -> bytes:
-    """The batch with those of `records` that `base_offset`, its new beginning, leaves. Its end stays where it was."""
-    sequence = batch.base_sequence
-    if sequence >= 0:
-        sequence = (sequence - (batch.base_offset - base_offset)) % 2**31
-    return encode_batch([record for record in records if record.offset >= base_offset], base_offset=base_offset,
-                        last_offset=batch.last_offset, keep_offsets=True, leader_epoch=batch.leader_epoch,
-                        producer_id=batch.producer_id, producer_epoch=batch.producer_epoch, base_sequence=sequence,
-                        codec=batch.codec, transactional=batch.transactional, control=batch.control,
-                        delete_horizon=horizon)
-

@@ -6,7 +6,7 @@ producer sends the same batch again, and the next one waits, so the order stays.
 
 1. With idempotent=True the leader recognises a batch that comes twice: no duplicate, whatever is lost on the way.
 2. With idempotent=False the second one is appended again.
-3. What `acks` promises: 0, nothing; 1, the leader has it; "all", every replica in sync has it.
+3. What `acks` promises: 0, nothing, not even that anybody leads; 1, the leader has it; "all", every replica in sync.
 (Kafka: RecordAccumulator, Sender. Kafka keeps up to five batches of a partition under way; here it is one.)
 """
 
@@ -38,6 +38,9 @@ _OVERHEAD = 24
 ACKS = {0: 0, 1: 1, "all": -1, -1: -1}
 METADATA_AGE = 300.0
 """Seconds after which a producer looks again how many partitions its topics have (Kafka: metadata.max.age.ms)."""
+BLIND_AGE = 5.0
+"""The same with acks=0: it waits for no answer, so none that fails to come tells it that another broker leads. Until it
+looks, what it sends goes nowhere. (Kafka's client sees the connection close; here there are no connections.)"""
 PATIENCE = 120.0
 """Seconds after which a batch that nobody acked has failed (Kafka: delivery.timeout.ms)."""
 
@@ -122,13 +125,13 @@ class Producer(Shipping, Transactional):
         lane = (found.by_key.get(key) if partition is None else None) or self._choose(found, key, partition)
         batch = lane.filling
         size = _OVERHEAD + (len(key) if key else 0) + (len(value) if value else 0)
-        if batch is None or batch.size + size > self.batch_bytes:
+        if batch is None or batch.room < size:
             batch = self._begin(lane)
-        rows = batch.rows
-        sent = Sent(batch, len(rows))
-        rows.append(row)
-        batch.size += size
-        if len(rows) >= self.batch_records:
+        batch.room -= size
+        batch.rows.append(row)
+        count, sent = len(batch.rows), Sent()
+        sent._batch, sent._index = batch, count - 1
+        if count >= self.batch_records:
             self._close_batch(lane)
             if not self.linger or len(lane.waiting) >= self.request_batches:
                 self._ship(lane)
@@ -152,10 +155,10 @@ class Producer(Shipping, Transactional):
             self._close_batch(lane)
             self._ship(lane)
         now = self.env.now()
-        if now - self._asked_at > METADATA_AGE:
+        if now - self._asked_at > (METADATA_AGE if self.acks else BLIND_AGE):
             self._asked_at = now
             self.client.refresh().then(self._learned)
-        lane.filling, lane.due = Batching(lane.key, now), False
+        lane.filling, lane.due = Batching(lane.key, now, self.batch_bytes), False
         lane.timer = self.env.after(self.linger, lambda: self._linger_is_over(lane))
         return lane.filling
 

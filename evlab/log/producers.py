@@ -93,8 +93,9 @@ class ProducerState:
             return None  # a marker
         same = known is not None and header.producer_epoch == known.epoch
         if same:
+            sequences = header.base_sequence, header.last_sequence
             for batch in known.batches:
-                if batch[:2] == (header.base_sequence, header.last_sequence):
+                if batch[:2] == sequences:
                     return batch.base_offset
         last = known.batches[-1].last_sequence if same and known.batches else -1
         if after is not None and after[9:11] == header[9:11]:  # of the same producer and epoch

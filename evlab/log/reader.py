@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 
 from evlab.env import Later
 from evlab.errors import EvlabError
 from evlab.log.client import BACKOFF, Client, goes_away
+from evlab.log.kept import Kept
 from evlab.log.partition import OffsetOutOfRange
 from evlab.log.protocol import Fetch, Fetched, FetchFrom, TopicPartition
-from evlab.log.records import Record, check_batch, decode_records, read_header
+from evlab.log.records import Batch, Record, check_batch, read_header
 
 __all__ = ["Reader"]
 
@@ -36,7 +36,7 @@ class Reader:
         self.positions: dict[TopicPartition, int] = {}
         self.paused: set[TopicPartition] = set()
         self._next: dict[TopicPartition, int] = {}  # what to fetch next
-        self._kept: dict[TopicPartition, deque[list[Record]]] = {}  # a list for each batch
+        self._kept: dict[TopicPartition, Kept] = {}
         self._asked: dict[TopicPartition, int] = {}  # the offset that a fetch under way asks for
         self._stuck: set[TopicPartition] = set()
         self._touched: set[TopicPartition] = set()
@@ -46,7 +46,7 @@ class Reader:
     def add(self, partition: TopicPartition, offset: int) -> None:
         """Read this partition too."""
         self.positions[partition] = self._next[partition] = offset
-        self._kept[partition] = deque()
+        self._kept[partition] = Kept()
 
     def remove(self, partition: TopicPartition) -> None:
         """Read it no more, and forget what was fetched of it."""
@@ -67,7 +67,7 @@ class Reader:
     @property
     def ready(self) -> bool:
         """Is there something to take?"""
-        return any(kept and key not in self.paused for key, kept in self._kept.items())
+        return any(kept.count and key not in self.paused for key, kept in self._kept.items())
 
     def given(self) -> dict[TopicPartition, int]:
         """The next offset of each partition that something was taken of, or that was sought."""
@@ -79,7 +79,7 @@ class Reader:
         keys = [key for key in self._kept if key not in self.paused]
         for step in range(len(keys)):
             key = keys[(self._turn + step) % len(keys)]
-            if self._kept[key]:
+            if self._kept[key].count:
                 self._take_from(key, found, most)
                 self._touched.add(key)
             if len(found) == most:
@@ -91,19 +91,21 @@ class Reader:
     def _pass_on(self, key: TopicPartition, step: int, count: int) -> None:
         """Who begins at the next take: the same partition until it is empty, but not for ever, as it may never be."""
         self._row = self._row + count if step == 0 else count
-        over = not self._kept[key] or self._row >= FAIR
+        over = not self._kept[key].count or self._row >= FAIR
         self._turn += step + over
         if over:
             self._row = 0
 
     def _take_from(self, key: TopicPartition, found: list[Record], most: int) -> None:
         kept = self._kept[key]
-        while kept and len(found) < most:
-            records, room = kept.popleft(), most - len(found)
-            found += records if len(records) <= room else records[:room]
-            if len(records) > room:
-                kept.appendleft(records[room:])
-        self.positions[key] = kept[0][0].offset if kept else self._next[key]
+        try:
+            while kept.count and len(found) < most:
+                found += kept.take(most - len(found))
+        except EvlabError as error:
+            self._next[key], self._kept[key] = kept.first, Kept()
+            self._stuck.add(key)
+            self.woken(error)
+        self.positions[key] = kept.first if kept.count else self._next[key]
 
     # ------------------------------------------------------------------------------------------------ fetching
 
@@ -113,13 +115,16 @@ class Reader:
             return
         wanted: dict[str, list[FetchFrom]] = {}
         for key, offset in self._next.items():
-            if key in self.paused or key in self._stuck or sum(map(len, self._kept[key])) >= ENOUGH:
+            if key in self.paused or key in self._stuck:
+                continue
+            under_way = self._asked.get(key) == offset
+            if not under_way and self._kept[key].count >= ENOUGH:
                 continue
             leader = self.client.leader(*key)
             if leader is None:
                 self._stuck.add(key)
                 self.env.after(BACKOFF, lambda key=key: self._unstick(key))
-            elif self._asked.get(key) != offset:
+            elif not under_way:
                 wanted.setdefault(leader, []).append(FetchFrom(*key, offset))
         for leader, places in wanted.items():
             self._ask(leader, places)
@@ -157,28 +162,24 @@ class Reader:
             self._failed(key, found)
         else:
             try:
-                self._decode(key, found)
+                self._keep_batches(key, found)
             except EvlabError as error:
                 self._stuck.add(key)
                 self.woken(error)
 
-    def _decode(self, key: TopicPartition, found: Fetched) -> None:
-        """Unpack what a leader gave: check each batch, skip markers, aborted records, and those before our place."""
+    def _keep_batches(self, key: TopicPartition, found: Fetched) -> None:
+        """Keep what a leader gave: check each batch, skip markers, aborted records, and those before our place."""
         data, at, kept = found.data, 0, self._kept[key]
         offset = self._next[key]
         while at < len(data):
             header = read_header(data, at)
             check_batch(data, at, header)
             if not header.control and not _is_aborted(header, found.aborted):
-                records = decode_records(data, at, header, *key)
-                if header.base_offset < offset:
-                    records = [record for record in records if record.offset >= offset]
-                if records:
-                    kept.append(records)
+                kept.add(Batch(data, at, header, *key), offset)
             at += header.size
             offset = header.next_offset
         self._next[key] = offset
-        if not kept:  # nothing but markers: there is no record to wait for before going on
+        if not kept.count:  # nothing but markers: there is no record to wait for before going on
             self.positions[key] = offset
 
     def _failed(self, key: TopicPartition, error: BaseException) -> None:

@@ -162,18 +162,20 @@ class Replica:
 
     def _append_new(self, data: bytes) -> int:
         """Append the batches that are not here yet. Returns the first offset of all."""
-        first, at, fresh, before = None, 0, [], None
+        first, at, fresh, before = None, 0, [], None  # fresh: where the new ones stand
         while at < len(data):
             header = read_header(data, at)
+            end = at + header.size
             known = self.partition.producers.duplicate(header, before)
             if known is None:
-                fresh.append(data[at:at + header.size])
+                fresh.append((at, end))
                 before = header
             elif first is None:
                 first = known
-            at += header.size
+            at = end
         if fresh:
-            appended = self.partition.append(fresh[0] if len(fresh) == 1 else b"".join(fresh), self.epoch)
+            new = data if first is None else b"".join([data[start:end] for start, end in fresh])
+            appended = self.partition.append(new, self.epoch)
             first = appended if first is None else first
         return first
 

@@ -4,79 +4,24 @@ A record is its length, and then only what differs from the batch's header: how 
 offsets, key, value, headers. A small order takes seven bytes more than its key and value (Kafka: DefaultRecord).
 
 The loops run once for each record that goes through the log, so they look numbers up where others would compute them.
-Each has a plain twin, which says the same slowly: `encode_record`, `read_plainly`. Tests compare them.
+Each has a plain twin, which says the same slowly: `encode_record`, `read_plainly`. Tests compare them. Records that are
+laid out alike are not even looped over: evlab.log.alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
-from evlab.errors import EvlabError, InvalidUse
+from evlab.errors import InvalidUse
+from evlab.log.alike import FAR, Unusual, split_alike
+from evlab.log.varints import INT64, LENGTHS, NULL, ONE, TIMES, TWO, CorruptBatch, decode_varint, encode_varint
 
 __all__ = ["CorruptBatch", "check_row", "decode_varint", "encode_varint", "join_rows", "split_rows"]
 
-INT64 = range(-2**63, 2**63)
 _SMALLEST = 7  # bytes of a record without key, value and headers
-_FAR = 2**62  # two timestamps nearer to 0 than this have a sum of 64 bits
-
-
-class CorruptBatch(EvlabError):
-    """Bytes that are no batch, or no longer the one that was written.
-
-    path: the file, "" if unknown. position: the byte at which the batch begins, in the file or in what was given.
-    offset: its first offset, None if unknown. torn: the data end within it, as after a write that was cut short.
-    """
-
-    def __init__(self, what: str, *, path: str = "", position: int = 0, offset: int | None = None, torn: bool = False,
-                 why: str = "", next_step: str = ""):
-        super().__init__(what, why=why, next_step=next_step, path=path, position=position, offset=offset, torn=torn)
-
-    def __str__(self) -> str:
-        """With the place, unless the file is known: then `what` names it."""
-        if self.path:
-            return super().__str__()
-        offset = "" if self.offset is None else f", offset {self.offset}"
-        return super().__str__().replace(self.what, f"{self.what} (byte {self.position}{offset})", 1)
-
-
-def encode_varint(n: int, bits: int = 64) -> bytes:
-    """A number in as few bytes as it needs: seven bits in each, the lowest first; the eighth says that more follow.
-
-    Zigzag: 0, -1, 1, -2 become 0, 1, 2, 3, so that small negative numbers are short, too. (Kafka: ByteUtils.)
-    bits: 32 for a varint, 64 for a varlong. Raises `InvalidUse` for a number outside of them.
-    """
-    if not isinstance(n, int) or not -1 << bits - 1 <= n < 1 << bits - 1:
-        raise InvalidUse(f"{n!r} is no whole number of {bits} bits", next_step="give a smaller one")
-    zigzag = n << 1 if n >= 0 else ~(n << 1)
-    data = bytearray()
-    while zigzag > 0x7F:
-        data.append(zigzag & 0x7F | 0x80)
-        zigzag >>= 7
-    data.append(zigzag)
-    return bytes(data)
-
-
-def decode_varint(data: bytes, at: int = 0, bits: int = 64) -> tuple[int, int]:
-    """The number that begins at `at`, and where the next thing begins. Raises `CorruptBatch`."""
-    zigzag = shift = 0
-    for byte in data[at:at + -(-bits // 7)]:
-        zigzag |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80 and not zigzag >> bits:
-            return zigzag >> 1 if not zigzag & 1 else ~(zigzag >> 1), at + shift // 7
-    raise CorruptBatch("a number is cut off, or is too large", position=at, why=f"a varint here has {bits} bits")
-
-
-_NULL = encode_varint(-1)
-# What the loops look up instead of computing it: the varints of 0 to 8191 (a list, the fastest), and those of -64 to
-# 8191 for timestamps, which may lie before the first (a list would take -1 for its last item).
-_LENGTHS = [bytes((n << 1,)) for n in range(64)] + [bytes((n << 1 & 0x7F | 0x80, n >> 6)) for n in range(64, 8192)]
-_TIMES = {n: encode_varint(n) for n in range(-64, 0)} | dict(enumerate(_LENGTHS))
-# And back: _ONE[byte] is the number in one byte, or None if it goes on; _TWO[second][first] that in two.
-_UNZIGZAG = [n for half in range(8192) for n in (half, ~half)]
-_ONE = _UNZIGZAG[:128] + [None] * 128
-_TWO = [[None] * 128 + _UNZIGZAG[second << 7:second + 1 << 7] for second in range(128)]
+_MANY = 64  # records of a batch, from which on it pays to look whether they are alike
 
 
 # ------------------------------------------------------------------------------------------------------------ writing
@@ -87,7 +32,7 @@ def join_rows(rows: Sequence[tuple], deltas: Sequence[int], base: int) -> tuple[
 
     It does what `encode_record` does, with all numbers looked up; a record with one beyond the table goes there.
     """
-    lengths, times, join, parts = _LENGTHS, _TIMES, b"".join, []
+    lengths, times, join, parts = LENGTHS, TIMES, b"".join, []
     add, newest, before = parts.append, rows[0][0] if rows else -1, None
     for delta, (timestamp, key, value, headers) in zip(deltas, rows, strict=True):
         if timestamp != before:  # a fast producer sends thousands in one ms
@@ -97,8 +42,8 @@ def join_rows(rows: Sequence[tuple], deltas: Sequence[int], base: int) -> tuple[
                 newest = timestamp
         try:
             record = join((b"\0", ms, lengths[delta],
-                           _NULL if key is None else lengths[len(key)], key or b"",
-                           _NULL if value is None else lengths[len(value)], value or b"",
+                           NULL if key is None else lengths[len(key)], key or b"",
+                           NULL if value is None else lengths[len(value)], value or b"",
                            b"\0" if not headers else _encode_headers(headers)))
             add(lengths[len(record)])
         except IndexError:
@@ -109,7 +54,7 @@ def join_rows(rows: Sequence[tuple], deltas: Sequence[int], base: int) -> tuple[
 
 
 def _varint(n: int, bits: int = 64) -> bytes:
-    return _TIMES[n] if n in _TIMES else encode_varint(n, bits)
+    return TIMES[n] if n in TIMES else encode_varint(n, bits)
 
 
 def encode_record(timestamp_delta: int, offset_delta: int, key: bytes | None, value: bytes | None,
@@ -120,7 +65,7 @@ def encode_record(timestamp_delta: int, offset_delta: int, key: bytes | None, va
 
 
 def _encode_bytes(data: bytes | None) -> bytes:
-    return _NULL if data is None else _varint(len(data), 32) + data
+    return NULL if data is None else _varint(len(data), 32) + data
 
 
 def _encode_headers(headers: Iterable[tuple[str, bytes | None]]) -> bytes:
@@ -157,10 +102,6 @@ Columns = tuple[Sequence[int], list[int], list[bytes | None], list[bytes | None]
 """offset deltas, timestamps, keys, values, headers; each as long as the batch has records"""
 
 
-class _Unusual(Exception):
-    """Something that the fast loop leaves to the plain one, which finds out whether it is right."""
-
-
 def split_rows(body: bytes, count: int, last_delta: int, base: int) -> Columns:
     """What `join_rows` was given. Raises `CorruptBatch` for every other `body`: never another error, never other rows.
 
@@ -169,9 +110,12 @@ def split_rows(body: bytes, count: int, last_delta: int, base: int) -> Columns:
     """
     if not 0 <= count <= len(body) // _SMALLEST:
         raise CorruptBatch(f"{count:,} records cannot stand in {len(body):,} bytes")
+    if count >= _MANY:
+        with suppress(Unusual):
+            return split_alike(body, count, last_delta, base)
     try:
         return _split_quickly(body, count, last_delta, base)
-    except (IndexError, _Unusual, CorruptBatch):
+    except (IndexError, Unusual, CorruptBatch):
         return read_plainly(body, count, last_delta, base)
 
 
@@ -181,9 +125,9 @@ def _split_quickly(body: bytes, count: int, last_delta: int, base: int) -> Colum
     Longer than a function should be: the same five lines stand there for each number. To call a function for them would
     take three times as long.
     """
-    if not -_FAR < base < _FAR:
-        raise _Unusual
-    one, two = _ONE, _TWO
+    if not -FAR < base < FAR:
+        raise Unusual
+    one, two = ONE, TWO
     deltas, times, headers = [0] * count, [base] * count, [()] * count
     keys: list[bytes | None] = [None] * count
     values: list[bytes | None] = [None] * count
@@ -206,8 +150,8 @@ def _split_quickly(body: bytes, count: int, last_delta: int, base: int) -> Colum
                 at += 1
             else:
                 ms, at = decode_varint(body, at - 1)
-                if not -_FAR < ms < _FAR:
-                    raise _Unusual
+                if not -FAR < ms < FAR:
+                    raise Unusual
                 times[i] += ms
         byte = body[at]
         if byte < 128:
@@ -217,7 +161,7 @@ def _split_quickly(body: bytes, count: int, last_delta: int, base: int) -> Colum
             delta = two[body[at + 1]][byte]
             at += 2
         if delta <= before:
-            raise _Unusual
+            raise Unusual
         deltas[i] = before = delta
         byte = body[at]
         if byte < 128:
@@ -231,7 +175,7 @@ def _split_quickly(body: bytes, count: int, last_delta: int, base: int) -> Colum
         elif byte == 1:  # -1: null
             at = start
         else:
-            raise _Unusual
+            raise Unusual
         byte = body[at]
         if byte < 128:
             start = at + 1
@@ -244,15 +188,15 @@ def _split_quickly(body: bytes, count: int, last_delta: int, base: int) -> Colum
         elif byte == 1:
             at = start
         else:
-            raise _Unusual
+            raise Unusual
         if body[at]:
             headers[i], at = _read_headers(body, at, len(body))
         else:
             at += 1
         if at != end:  # so no slice above was cut short, and no number stood beyond the record
-            raise _Unusual
+            raise Unusual
     if at != len(body) or before > last_delta:
-        raise _Unusual
+        raise Unusual
     return deltas, times, keys, values, headers
 
 
@@ -293,7 +237,7 @@ def _read_record(body: bytes, at: int, base: int) -> tuple[tuple, int]:
 
 
 def _read_bytes(body: bytes, at: int, end: int) -> tuple[bytes | None, int]:
-    size = _ONE[body[at]] if at < end else None
+    size = ONE[body[at]] if at < end else None
     if size is None:
         size, at = decode_varint(body, at, 32)
     else:

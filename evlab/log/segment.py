@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from evlab.files import Files
+from evlab.log.compression import NoCodec
 from evlab.log.index import INDEX_INTERVAL, SparseIndex
-from evlab.log.records import HEADER_SIZE, CorruptBatch, Header, check_batch, read_header
+from evlab.log.records import HEADER_SIZE, CorruptBatch, Header, check_batch, decode_records, read_header
 
 __all__ = ["INDEX_INTERVAL", "Segment", "numbered", "segment_name"]
 
@@ -45,10 +46,13 @@ class Segment:
 
     After `load` or `recover`: `size` is its length in bytes, `next_offset` the first offset that it does not have,
     `largest` the largest timestamp in it (ms; -1 if it is empty) and `first` that of its first record.
+    holes: may offsets be missing between batches, by the rule of evlab.log.holes? `until` is where the next segment
+    began when the partition was opened, None for the newest.
     """
 
-    def __init__(self, files: Files, base_offset: int, *, index_interval: int = INDEX_INTERVAL):
+    def __init__(self, files: Files, base_offset: int, *, index_interval: int = INDEX_INTERVAL, holes: bool = False):
         self.files, self.base_offset, self.index_interval = files, base_offset, index_interval
+        self.holes, self.until = holes, None
         self.path = f"{segment_name(base_offset)}.log"
         self._open()
         self._forget()
@@ -176,12 +180,19 @@ class Segment:
         return not missing and not stamp and not lost
 
     def rebuild(self) -> None:
-        """Make both indexes anew from the batches. Raises `CorruptBatch` for damage in any of them."""
+        """Make both indexes anew from the batches. Raises `CorruptBatch` for damage in any of them, and then all is as
+        before: a segment that ended at the damage would let its readers go on behind it."""
+        before = vars(self).copy(), vars(self.index).copy()
         self._forget()
-        for position, data, header in self.batches():
-            self.check(data, 0, header, position)
-            self._note(position, header)
-            self.size = position + header.size
+        try:
+            for position, data, header in self.batches():
+                self.check(data, 0, header, position)
+                self._note(position, header)
+                self.size = position + header.size
+        except CorruptBatch:
+            vars(self).update(before[0])
+            vars(self.index).update(before[1])
+            raise
         self.index.replace()
 
     # ------------------------------------------------------------------------------------------------- reading
@@ -245,39 +256,69 @@ class Segment:
         return self.headers(entry.position)
 
     def offset_of(self, timestamp: int) -> int | None:
-        """The first offset of the first batch with a timestamp of at least this many ms; None if there is none."""
+        """The offset of the first record with a timestamp of at least this many ms; None if there is none.
+
+        Markers count, as in Kafka (LogSegment.findOffsetByTimestamp). What cannot be unpacked here is given as a whole:
+        the batch's first offset.
+        """
         if timestamp > self.largest:
             return None
         stamp = self.index.stamp_before(timestamp)
         largest, start = stamp or (-1, self.base_offset)
         fits = stamp is None
-        for _, header in self.near(start):
+        for placed in self.near(start):
+            header = placed.header
             fits = fits or header.last_offset == start and header.max_timestamp == largest
             if header.max_timestamp >= timestamp:
-                if fits:
-                    return header.base_offset
-                break
+                if not fits:
+                    break
+                offset = self._first_since(timestamp, placed)
+                if offset is not None:  # else compaction has taken the record that the batch has its timestamp of
+                    return offset
+        if fits:
+            return None
         self.rebuild()  # the time index does not fit the batches
         return self.offset_of(timestamp)
+
+    def _first_since(self, timestamp: int, placed: Placed) -> int | None:
+        data, header = self.batch_at(placed), placed.header
+        self.check(data, 0, header, placed.position)
+        try:
+            records = decode_records(data, 0, header)
+        except NoCodec:
+            return header.base_offset
+        return next((record.offset for record in records if record.timestamp >= timestamp), None)
 
     def headers(self, position: int = 0) -> Iterator[Placed]:
         """The batches from that byte on, their headers alone: one small read for each.
 
         Raises `CorruptBatch` where the offsets do not go on as they should: the CRC does not cover them.
         """
-        expected = None if position else self.base_offset
+        expected, before = None if position else self.base_offset, None
         while position < self.size:
             header = self._header_at(position, expected)
+            if header.base_offset != expected and before is not None:  # a hole begins where that one says that it ends
+                self.check(self.batch_at(before), 0, before.header, before.position)
             self._goes_on(header, expected, position)
-            yield Placed(position, header)
+            yield (before := Placed(position, header))
             position, expected = position + header.size, header.next_offset
 
     def _goes_on(self, header: Header, expected: int | None, position: int) -> None:
-        if expected is not None and header.base_offset != expected:
+        if expected is None or header.base_offset == expected:
+            return
+        if not self._after_a_hole(header, expected, position):
             raise CorruptBatch(f"a batch says offset {header.base_offset} ({self.path}, byte {position})",
                                path=self.path, position=position, offset=expected,
                                why=f"the one before it ends at {expected - 1}",
                                next_step="restore the file from a copy; nothing was cut off")
+
+    def _after_a_hole(self, header: Header, expected: int, position: int) -> bool:
+        """Are the offsets from `expected` on missing, and does what follows the batch vouch for the offset it has?"""
+        if not self.holes or header.base_offset < expected:
+            return False
+        following = position + header.size
+        limit = self._header_at(following).base_offset if following < self._log.size() else self.until
+        return limit is not None and header.next_offset <= limit
 
     def batches(self, position: int = 0) -> Iterator[tuple[int, bytes, Header]]:
         """The batches from that byte to the end of the file, with their bytes, read in large pieces.

@@ -70,18 +70,16 @@ class Shipping:
                 yield BACKOFF
 
     def _request(self, lane: Lane, batches: list[Batching]) -> Produce:
-        """The batches with the producer's id and their sequences in them; those that have some keep them."""
-        (topic, number), count = batches[0].key, 0
+        """The batches with the producer's id and their sequences in them."""
+        (topic, number), count, found = batches[0].key, 0, []
         for batch in batches:
-            if not batch.data:
-                batch.data = encode_rows(
-                    batch.rows, producer_id=self.producer_id, producer_epoch=self.producer_epoch,
-                    base_sequence=lane.sequence if self.idempotent else -1, codec=self.codec,
-                    transactional=self.transactional_id is not None)
-                lane.sequence = (lane.sequence + len(batch.rows)) % 2**31
+            found.append(encode_rows(
+                batch.rows, producer_id=self.producer_id, producer_epoch=self.producer_epoch,
+                base_sequence=lane.sequence if self.idempotent else -1, codec=self.codec,
+                transactional=self.transactional_id is not None))
+            lane.sequence = (lane.sequence + len(batch.rows)) % 2**31
             count += len(batch.rows)
-        data = batches[0].data if len(batches) == 1 else b"".join(batch.data for batch in batches)
-        return Produce(topic, number, data, self.acks, count)
+        return Produce(topic, number, found[0] if len(found) == 1 else b"".join(found), self.acks, count)
 
     def _deliver(self, lane: Lane, batches: list[Batching]) -> Generator:
         """Send some batches until they are acked or given up.
@@ -109,8 +107,6 @@ class Shipping:
                 yield self.client.refresh()
                 if self.client.leader(topic, number) == leader:
                     self._go_on_as(self.producer_id, self.producer_epoch + 1)
-                    for batch in batches:
-                        batch.data = b""
                     request = self._request(lane, batches)
                 continue
             except EvlabError as error:
@@ -124,7 +120,7 @@ class Shipping:
                 batch.acked.resolve(first)
                 if first >= 0:
                     first += len(batch.rows)
-                batch.rows, batch.data = [], b"sent"
+                batch.rows = []
             return
 
     def _send_blindly(self, request: Produce) -> None:

@@ -413,29 +413,38 @@ def places(world):
     return [(site, number) for site, passes in world.points.items() for number in range(1, passes + 1)]
 
 
+def struck(protocol, kinds, faults=()):
+    """Every plan with a fault of each of `kinds`: the first at each point, the next at each point that is passed then,
+    and so on. With each: what `worker_runs` gives."""
+    for site, number in places(worker_runs(faults, protocol)[0]):
+        if any(fault.site == site and fault.n >= number for fault in faults):
+            continue
+        plan = [*faults, Fault(kinds[len(faults)], site, number, 0.5)]
+        if len(plan) < len(kinds):
+            yield from struck(protocol, kinds, plan)
+        else:
+            yield plan, *worker_runs(plan, protocol)
+
+
 @each_protocol
-def test_what_is_committed_was_processed_wherever_worker_and_broker_crash(protocol):
-    """GROUP-2: a crash, or a kill, at every point of poll, work and commit, on both sides, once; and in
-    all pairs of which the worker suffers one."""
+def test_what_is_committed_was_processed_wherever_worker_and_broker_crash(protocol, amount, measured):
+    """GROUP-2: a crash, or a kill, at every point of poll, work and commit, on both sides: once, and in all pairs of a
+    crash and a kill; in the soak in all pairs, and in all triples of crash, kill, crash and of kill, crash, kill."""
     world, log, processed = worker_runs([], protocol)
     assert faults_of(log, processed) == "" and [offset for _, offset in processed] == list(range(RECORDS))
     sites = {site for site in world.points}
     assert sites >= {"worker@polled", "worker@working", "worker@worked", "worker@committed", "broker-0@received",
                      "broker-0@handled"}
-    runs = replays = 0
-    for first in places(world):
-        for kind in ("crash", "kill"):
-            once, log, processed = worker_runs([Fault(kind, *first, 0.5)], protocol)
-            assert faults_of(log, processed) == "" and once.struck_by, first
+    both, runs, replays, most = ("crash", "kill"), 0, 0, 0
+    pairs = amount([both], list(itertools.product(both, repeat=2)))
+    triples = amount([], [("crash", "kill", "crash"), ("kill", "crash", "kill")])
+    for kinds in [("crash",), ("kill",), *pairs, *triples]:
+        for plan, once, log, processed in struck(protocol, kinds):
+            assert faults_of(log, processed) == "", plan
             runs, replays = runs + 1, replays + (len(processed) > RECORDS)
-        for second in places(once) if first[0].startswith("worker") else ():
-            if second[0] != first[0] or second[1] > first[1]:
-                twice = [Fault("crash", *first, 0.5), Fault("kill", *second, 0.5)]
-                _, log, processed = worker_runs(twice, protocol)
-                assert faults_of(log, processed) == "", (first, second)
-                runs, replays = runs + 1, replays + (len(processed) > RECORDS)
-    print(f"{runs} runs, in {replays} of them a record was processed twice")
-    assert runs > 200 and replays > 20
+            most = max(most, len(once.struck_by))
+    assert most == amount(2, 3) and runs > 900 and replays > 100
+    measured(f"GROUP-2: {runs:,} runs ({protocol}), in {replays:,} of them a record was processed twice")
 
 
 def test_the_check_sees_a_commit_before_the_work(monkeypatch):

@@ -131,8 +131,19 @@ def test_a_partition_opens_a_brokers_folder_and_knows_what_was_aborted(tmp_path)
     assert (log.start, log.end, log.cut) == (0, 15, 0)
     (aborted,) = log.producers.aborted
     assert (aborted.first_offset, aborted.last_offset) == (5, 9)
-    assert log.offset_of(T + 200) is not None
     assert log.append(encode_rows([(T, b"k", b"evlab goes on", ())])) == 15
+
+
+@pytest.mark.parametrize("name, step, count", [("orders-0", 10, 30), ("gz-0", 1, 40), ("zs-0", 1, 40)])
+def test_a_look_up_by_time_finds_the_record_inside_of_its_batch(tmp_path, name, step, count):
+    """Kafka: LogSegment.findOffsetByTimestamp."""
+    files = DiskFiles(tmp_path / name)
+    for file in (HERE / name).glob("*.*"):
+        files.open(file.name).append(file.read_bytes())
+    log = Partition(files, name[:-2], 0)
+    assert [log.offset_of(T + step * n + late) for n in range(count) for late in (1 - step, 0)] == [
+        n for n in range(count) for _ in range(2)]
+    assert log.offset_of(T + step * count) is None
 
 
 def test_a_brokers_bytes_come_out_again_when_its_records_are_encoded_anew():

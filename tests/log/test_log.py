@@ -9,6 +9,7 @@ import time
 import pytest
 from contracts.log import LogContract
 
+from evlab.env import Real
 from evlab.errors import InvalidUse
 from evlab.event import Event
 from evlab.log import Consumer, Log, Producer, UnknownTopic
@@ -228,6 +229,37 @@ def test_time_lag_is_told_from_the_ends_that_were_seen():
 
 
 # ---------------------------------------------------------------------------------------------------- bad input
+
+
+def test_a_second_log_in_one_world_is_refused_until_the_first_is_closed():
+    """Its broker-0 would be the first one's, whose messages would go to it without a word."""
+    world = World(1)
+    first = Log(env=world)
+    first.create_topic("orders")
+    for brokers in (1, 3):
+        with pytest.raises(InvalidUse, match="World of its own") as caught:
+            Log(env=world, brokers=brokers)
+        assert "topics: orders" in str(caught.value)
+    sent = Producer(first.client("shop")).send("orders", b"v")
+    world.run(until=1)
+    assert sent.value.offset == 0, "the first one goes on"
+    Log(env=World(1))
+    first.close()
+    second = Log(env=world)
+    assert second.topics() == ["orders"]
+    first.close()
+    with pytest.raises(InvalidUse):
+        Log(env=world)
+
+
+def test_logs_in_folders_of_their_own_do_not_mind_each_other(tmp_path):
+    with Log(tmp_path / "a") as a, Log(tmp_path / "b") as b:
+        a.create_topic("orders")
+        assert b.topics() == []
+    real = Real(tmp_path)
+    with Log("c", env=real), pytest.raises(InvalidUse):
+        Log("d", env=real)
+    Log("d", env=real).close()
 
 
 def test_a_log_needs_a_folder():

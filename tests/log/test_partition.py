@@ -561,7 +561,7 @@ class PartitionIsAList(RuleBasedStateMachine):
     @rule(more=st.integers(-400, 400))
     def look_up(self, more):
         time = self.time + more
-        right = next((one[0] for one in self.batches if one[2] >= time), None)
+        right = next((record[0] for one in self.batches for record in one[3] if record[1] >= time), None)
         assert self.partition.offset_of(time) == right
 
     @invariant()

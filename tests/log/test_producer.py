@@ -110,6 +110,42 @@ def test_a_partitioner_that_names_no_partition(log, answer):
         Producer(log, partitioner=lambda key, count: answer).send("orders", b"v", key="k")
 
 
+@pytest.mark.parametrize("down", [None, 4.0])
+def test_without_acks_a_producer_finds_the_new_leader_all_the_same(down):
+    """Nobody answers it, so nobody's silence tells it. down: the old leader comes back, as a follower."""
+    world, log = cluster()
+    producer = Producer(log.client("shop"), acks=0)
+    old = log.metadata.partition("orders", 0).leader
+
+    def shop():
+        while True:
+            producer.send("orders", b"%.1f" % world.now(), partition=0)
+            yield 0.1
+
+    world.spawn(shop(), "shop")
+    later(world, 2)
+    world.crash(old, down=down)
+    later(world, 16)
+    assert log.metadata.partition("orders", 0).leader != old
+    lost = world.now() - 1
+    assert float(batches(log)[-1][-1]) > lost, "it has gone on sending to the old leader"
+
+
+def test_without_acks_it_asks_now_and_then_and_not_each_time():
+    world, log = cluster()
+    producer = Producer(log.client("shop"), acks=0)
+
+    def shop():
+        while True:
+            producer.send("orders", b"v", partition=0)
+            yield 0.1
+
+    world.spawn(shop(), "shop")
+    later(world, 21)
+    asked = [one for one in world.history if one.kind == "send" and one.what == "metadata" and one.node == "shop"]
+    assert 4 <= len(asked) <= 5
+
+
 # ----------------------------------------------------------------------------------------------------- bad input
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from evlab import Event
 from evlab.errors import InvalidEvent, InvalidUse
-from evlab.log import compression, rows
+from evlab.log import compression, rows, varints
 from evlab.log.compression import MAX_UNPACKED, NoCodec
 from evlab.log.records import (
     HEADER_SIZE,
@@ -154,12 +154,12 @@ def test_every_varint_comes_back(n):
 
 
 def test_what_the_loops_look_up_is_what_they_would_compute():
-    assert [encode_varint(n) for n in range(8192)] == rows._LENGTHS
-    assert {n: encode_varint(n) for n in range(-64, 8192)} == rows._TIMES
+    assert [encode_varint(n) for n in range(8192)] == varints.LENGTHS
+    assert {n: encode_varint(n) for n in range(-64, 8192)} == varints.TIMES
     for n in range(-8192, 8192):
         data = encode_varint(n)
-        assert (rows._ONE[data[0]] if len(data) == 1 else rows._TWO[data[1]][data[0]]) == n
-    assert rows._ONE[128:] == [None] * 128
+        assert (varints.ONE[data[0]] if len(data) == 1 else varints.TWO[data[1]][data[0]]) == n
+    assert varints.ONE[128:] == [None] * 128
 
 
 def slow_crc32c(data):

@@ -6,6 +6,7 @@ import random
 import struct
 
 import pytest
+from google_crc32c import value as crc32c
 from hypothesis import given
 from hypothesis import strategies as st
 from partition_files import batch, content, copy_of, view
@@ -127,10 +128,46 @@ def test_look_ups_are_those_of_a_linear_scan(stale):
         for offset in range(100, segment.next_offset + 1):
             right = next((position for position, _, header in placed if header.last_offset >= offset), segment.size)
             assert segment.position_of(offset) == right
-        times = {header.max_timestamp + more for _, _, header in placed for more in (-1, 0, 1)} | {-1, 0, 10_000}
+        records = [record for _, data, _ in placed for record in next(decode_batches(data)).records]
+        times = {record.timestamp + more for record in records for more in (-1, 0, 1)} | {-1, 0, 10_000}
         for time in sorted(times, key=lambda time: rng.random()):
-            right = next((header.base_offset for _, _, header in placed if header.max_timestamp >= time), None)
+            right = next((record.offset for record in records if record.timestamp >= time), None)
             assert segment.offset_of(time) == right, f"time {time}"
+
+
+def patched(data, at, value):
+    """The batch with some bytes of its header changed, and a CRC that fits."""
+    data = bytearray(data)
+    data[at:at + len(value)] = value
+    data[17:21] = crc32c(bytes(data[21:])).to_bytes(4)
+    return bytes(data)
+
+
+def test_a_timestamp_whose_record_was_compacted_away_is_no_record():
+    """Kafka's header may still say 5000; then the next record that is late enough is the answer."""
+    segment = segment_on(Disk())
+    late = patched(batch(b"a", b"b", ts=1000), 35, (5000).to_bytes(8))
+    for data in (late, batch(b"c", ts=2000, base_offset=2), batch(b"d", ts=4000, base_offset=3)):
+        segment.append(data, [read_header(data)])
+    assert [segment.offset_of(time) for time in (1001, 1500, 2500, 4500, 5001)] == [1, 2, 3, None, None]
+
+
+def test_a_batch_that_cannot_be_unpacked_is_given_as_a_whole():
+    segment = segment_on(Disk(), 7)
+    data = patched(batch(b"a", b"b", ts=1000, base_offset=7), 21, (3).to_bytes(2))  # lz4
+    segment.append(data, [read_header(data)])
+    assert segment.offset_of(1001) == 7
+
+
+def test_a_look_up_by_time_does_not_believe_a_damaged_batch():
+    """LOG-3."""
+    disk = Disk()
+    segment = segment_on(disk)
+    add(segment, b"aaaa", b"bbbb")
+    disk._blobs[segment.path].data[-3] ^= 1
+    with pytest.raises(CorruptBatch) as caught:
+        segment.offset_of(1001)
+    assert caught.value.path == segment.path
 
 
 def test_a_read_gives_whole_batches_and_at_least_one():
