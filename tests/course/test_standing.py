@@ -28,7 +28,8 @@ def test_who_has_drilled_nothing_recalls_nothing_and_is_told_where_to_begin(stat
     assert {(one.seen, one.recalled, one.due) for one in found} == {(0, 0, 0)}
     assert sum(one.cards for one in found) <= len(deck.cards)
     figure = draw(found)
-    assert figure.alt.startswith("You would recall 0 of ") and "Revise first: 01 Events" in figure.alt
+    assert figure.alt.startswith("You would recall 0 of ") and "from 01 Events on." in figure.alt
+    assert "evise" not in figure.alt
 
 
 def test_a_card_counts_by_its_chance_and_fades(state):
@@ -60,11 +61,11 @@ def test_the_picture_says_what_its_words_say_and_nothing_is_cut_or_covered(monke
     found = [TopicStanding("Events", "01", 10, 10, 9.6, 0), TopicStanding("Sagas", "20", 20, 5, 2.4, 4),
              TopicStanding("Concurrency, snapshots, forgetting", "05", 31, 0, 0.0, 0)]
     figure = draw(found)
-    assert figure.alt.startswith("You would recall 12 of 61 cards now.")
-    assert "Revise first: 05 Concurrency, snapshots, forgetting, 20 Sagas." in figure.text
+    assert figure.alt.startswith("You would recall 12 of 61 cards.")
+    assert "Revise first: 20 Sagas. Not begun: 1 topic, from 05 Concurrency, snapshots, forgetting on." in figure.text
     assert "  Sagas (20) | 20 | 5 | 2.4 | 4" in figure.text
     assert draw([TopicStanding("Events", "01", 10, 10, 9.6, 0)]).alt.endswith(
-        "Nothing to revise: the chance is 90 % or more in every topic.")
+        "Nothing to revise: in each topic that you began, the chance is 90 % or more.")
     assert drawn and all(svg.overflow() == [] and svg.collisions() == [] for svg in drawn)
 
 

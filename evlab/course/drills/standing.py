@@ -45,9 +45,9 @@ class TopicStanding(NamedTuple):
 def standing(*, now: float | None = None) -> Figure:
     """Your drills, topic by topic: what you would recall now, and which notebooks to revise first.
 
-    now: seconds since 1970 UTC, such as the day of an interview; by default this moment. A saved notebook shows a
-    sample learner, who has drilled ten new cards a day for two weeks. Cards of notebooks that are not there are left
-    out.
+    now: seconds since 1970 UTC, such as `time.time() + 3 * 86_400` for in three days; by default this moment. A saved
+    notebook shows a sample learner, who has drilled ten new cards a day for two weeks. Cards of notebooks that are not
+    there are left out.
     """
     deck = load_deck()
     if saved_mode():
@@ -68,11 +68,8 @@ def draw(found: list[TopicStanding], sample: bool = False) -> Figure:
     cards, seen = sum(one.cards for one in found), sum(one.seen for one in found)
     recalled, due = sum(one.recalled for one in found), sum(one.due for one in found)
     whose = "The sample learner would recall" if sample else "You would recall"
-    title = f"{whose} {recalled:.0f} of {many(cards, 'card')} now"
-    weak = sorted((one for one in found if one.cards), key=lambda one: (one.recalled / one.cards, one.notebook))
-    weak = [one for one in weak if one.recalled < 0.9 * one.cards][:REVISE]
-    advice = "Revise first: " + ", ".join(f"{one.notebook} {one.title}" for one in weak) + "." if weak else (
-        "Nothing to revise: the chance is 90 % or more in every topic.")
+    title = f"{whose} {recalled:.0f} of {many(cards, 'card')}"
+    advice = _advice(found)
     alt = f"{title}. {seen} were asked at least once, {due} are due. {advice}"
     svg = Svg(WIDTH, title, alt)
     y = svg.heading(f"{seen} were asked at least once; {due} are due. A card counts by its chance to be recalled.")
@@ -86,6 +83,18 @@ def draw(found: list[TopicStanding], sample: bool = False) -> Figure:
     lines += [f"  {one.title} ({one.notebook}) | {one.cards} | {one.seen} | {one.recalled:.1f} | {one.due}"
               for one in found]
     return Figure(svg.render(y + 10), alt, "\n".join(lines))
+
+
+def _advice(found: list[TopicStanding]) -> str:
+    """What has faded most comes first; what was never begun is not revised, but learnt."""
+    begun = sorted((one for one in found if one.seen), key=lambda one: (one.recalled / one.seen, one.notebook))
+    weak = [one for one in begun if one.recalled < 0.9 * one.seen][:REVISE]
+    new = [one for one in found if not one.seen]
+    said = ["Revise first: " + ", ".join(f"{one.notebook} {one.title}" for one in weak) + "."] if weak else [
+        "Nothing to revise: in each topic that you began, the chance is 90 % or more."] if begun else []
+    if new:
+        said.append(f"Not begun: {many(len(new), 'topic')}, from {new[0].notebook} {new[0].title} on.")
+    return " ".join(said)
 
 
 def _row(svg: Svg, y: float, one: TopicStanding, card: float) -> None:
