@@ -111,7 +111,8 @@ class Real:
         self._ready: collections.deque[tuple] = collections.deque()
         self._stepping = False
 
-    now = staticmethod(time.time)  # without a function around it: a producer asks once for each record
+    def now(self) -> float:
+        return time.time()
 
     def after(self, delay: float, call: Callable[[], Any]) -> Timer:
         timer = Timer(call)

@@ -18,9 +18,9 @@ _HOME_OF = {
     "predict": "questions",
     "quiz": "questions",
     "reset": "checking",
+    "revise": "drills.standing",
     "show": "source",
     "solution": "checking",
-    "standing": "drills.standing",
 }
 
 __all__ = sorted(_HOME_OF)

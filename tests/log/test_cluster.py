@@ -47,7 +47,7 @@ def test_no_seed_loses_doubles_or_reorders_a_record(storm_seeds, measured):
              f"of {3 * SESSION:.0f} s allowed")
 
 
-SEEDS = 2_000  # as many as fit into a minute, at 27 ms each
+SEEDS = 1_000  # as many as fit into half a minute, at 27 ms each
 
 
 def test_without_faults_nothing_is_read_twice():

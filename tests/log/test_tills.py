@@ -16,7 +16,7 @@ from evlab.log.replica import Replica
 from evlab.log.transactional import Transactional
 from evlab.log.transactions import TransactionCoordinator
 
-SEEDS = 150  # as many as fit into 15 s, at 95 ms each
+SEEDS = 100  # as many as fit into 10 s, at 95 ms each
 
 
 def test_each_order_is_paid_exactly_once_whatever_fails(storm_seeds, measured):

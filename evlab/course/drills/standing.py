@@ -20,7 +20,7 @@ from evlab.viz.figure import Figure
 from evlab.viz.svg import EDGE, Svg
 from evlab.viz.theme import GREEN, GREY, LINE, MUTED, SKY, SMALL
 
-__all__ = ["TopicStanding", "draw", "standing", "standings"]
+__all__ = ["TopicStanding", "draw", "revise", "standings"]
 
 WIDTH, NAMES, ROW, BAR = 800, 275, 25, 12
 DAY = 86400.0
@@ -42,7 +42,7 @@ class TopicStanding(NamedTuple):
     due: int
 
 
-def standing(*, now: float | None = None) -> Figure:
+def revise(*, now: float | None = None) -> Figure:
     """Your drills, topic by topic: what you would recall now, and which notebooks to revise first.
 
     now: seconds since 1970 UTC, such as `time.time() + 3 * 86_400` for in three days; by default this moment. A saved

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evlab.course import standing
+from evlab.course import revise
 from evlab.course.drills import DrillState, Rating, load_deck
 from evlab.course.drills.scheduler import chance_to_recall
 from evlab.course.drills.standing import DAY, TopicStanding, draw, standings
@@ -71,7 +71,7 @@ def test_the_picture_says_what_its_words_say_and_nothing_is_cut_or_covered(monke
 
 def test_a_saved_notebook_shows_a_sample_learner_who_is_the_same_each_time(monkeypatch):
     monkeypatch.setenv("EVLAB_SAVED", "1")
-    first, second = standing(), standing()
+    first, second = revise(), revise()
     assert first.text == second.text and first.text.startswith("The sample learner would recall")
     assert first.svg == second.svg
 
@@ -81,5 +81,5 @@ def test_a_day_to_come_may_be_asked_for(monkeypatch, tmp_path):
     monkeypatch.setenv("EVLAB_HOME", str(tmp_path))
     card = load_deck().select("events")[0]
     DrillState().review(card.id, Rating.GOOD, at=NOW)
-    assert standing(now=NOW).text.startswith("You would recall 1 of ")
-    assert standing(now=NOW + 2000 * DAY).text.startswith("You would recall 0 of ")
+    assert revise(now=NOW).text.startswith("You would recall 1 of ")
+    assert revise(now=NOW + 2000 * DAY).text.startswith("You would recall 0 of ")
