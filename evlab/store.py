@@ -15,7 +15,7 @@ What it promises:
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -24,7 +24,8 @@ from evlab.database import ConstraintFailed, Database
 from evlab.env import Env, Signal
 from evlab.errors import EvlabError, InvalidUse, WrongExpectedVersion
 from evlab.event import Event
-from evlab.recorded import CorruptEvent, Recorded, check_number, check_stream, read_row, write_row
+from evlab.reading import COLUMNS, Reading, Subscription
+from evlab.recorded import CorruptEvent, Recorded, check_stream, write_row
 from evlab.snapshots import Snapshot, Snapshots
 
 __all__ = ["ANY", "NO_STREAM", "STREAM_EXISTS", "CorruptEvent", "EventStore", "NewerStore", "NotAStore", "Recorded",
@@ -34,8 +35,6 @@ FORMAT = 1
 """The version of the file's format, in SQLite's user_version."""
 APPLICATION = 0x45764C62
 """What marks a file as an evlab store, in SQLite's application_id: "EvLb"."""
-PAGE = 1000
-"""Events that are read at a time, so that reading a long stream takes little memory."""
 _MOST_KNOWN = 4096
 
 
@@ -75,15 +74,12 @@ _TABLES = (
     # the numbers of the rest would have no gap. The name of the whole store is empty.
     "CREATE TABLE heads (stream TEXT PRIMARY KEY, version INTEGER NOT NULL) WITHOUT ROWID",
 )
-_COLUMNS = "position, stream, version, id, row, checksum"
 _MOVE = ("INSERT INTO heads VALUES (?, ?) ON CONFLICT (stream) DO UPDATE SET version = excluded.version"
          " WHERE version = ?")
-_INSERT = f"INSERT INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
-_HEADS = ("SELECT (SELECT max(version) FROM events WHERE stream = ?1), (SELECT version FROM heads WHERE stream = ?1),"
-          " (SELECT max(position) FROM events), (SELECT version FROM heads WHERE stream = '')")
+_INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
 
 
-class EventStore(Snapshots):
+class EventStore(Snapshots, Reading):
     """An event store in the file `path`, or in memory. In a World (`env`) it stands on the disk of `node`.
 
     Raises `NotAStore` for another program's database and `NewerStore` for a newer format; see `Database` for a file
@@ -126,7 +122,7 @@ class EventStore(Snapshots):
                 self._move(stream, current + len(events), current)
                 return self._appended_before(stream, events, expected, current)
         self.env.point("appended")
-        self.db.after_commit(partial(self._on_disk, stream, current, end, len(events)))
+        self.db.after_commit(partial(self._on_disk, {stream: recorded[-1].version}, end, recorded[-1].position))
         return recorded
 
     def append_all(self, appends: Iterable[tuple[str, Event | Iterable[Event], int | str]]) -> list[list[Recorded]]:
@@ -168,7 +164,7 @@ class EventStore(Snapshots):
                                    why="a backup was put back while the file was open, or a page of it is damaged",
                                    next_step="call again; if it says so again, restore the file from a backup")
         self.env.point("appended")
-        self.db.after_commit(partial(self._all_on_disk, moves, start, end))
+        self.db.after_commit(partial(self._on_disk, {stream: to for stream, to, _ in moves}, start, end))
         return found
 
     def _make_room(self, stream: str, expected: int | str, count: int) -> tuple[int, int]:
@@ -195,16 +191,10 @@ class EventStore(Snapshots):
         moved = self.db.execute("UPDATE heads SET version = ? WHERE stream = ? AND version = ?", (to, stream, version))
         return moved.rowcount == 1
 
-    def _on_disk(self, stream: str, version: int, end: int, count: int) -> None:
-        if end != self._end or len(self._versions) >= _MOST_KNOWN:
-            self._versions.clear()
-        self._versions[stream], self._end = version + count, end + count
-        self.appended.fire()
-
-    def _all_on_disk(self, moves: list[tuple[str, int, int]], start: int, end: int) -> None:
+    def _on_disk(self, versions: dict[str, int], start: int, end: int) -> None:
         if start != self._end or len(self._versions) >= _MOST_KNOWN:
             self._versions.clear()
-        self._versions.update((stream, version) for stream, version, _ in moves)
+        self._versions.update(versions)
         self._end = end
         self.appended.fire()
 
@@ -219,7 +209,7 @@ class EventStore(Snapshots):
     def _appended_before(self, stream: str, events: list[Event], expected: int | str, current: int) -> list[Recorded]:
         """What an earlier call has appended, if it had these very events. If not: the error."""
         found = [row for event in events for row in self.db.rows(
-            f"SELECT {_COLUMNS} FROM events WHERE stream = ? AND id = ?", (stream, event.id))]
+            f"SELECT {COLUMNS} FROM events WHERE stream = ? AND id = ?", (stream, event.id))]
         if not found:
             raise WrongExpectedVersion(
                 f"{stream} is at version {current}, and {expected} was expected", stream=stream, expected=expected,
@@ -230,81 +220,6 @@ class EventStore(Snapshots):
             raise InvalidUse(f"a part of these events is in {stream} already", why="an append is all or nothing",
                              next_step="append the events that are new, or repeat the call exactly", stream=stream)
         return [self._read_row(row) for row in found]
-
-    # ------------------------------------------------------------------------------------------------ read
-
-    def read(self, stream: str, after: int = 0, limit: int | None = None) -> Iterator[Recorded]:
-        """The events of `stream` with a version above `after`, in order. A stream that does not exist is empty."""
-        check_stream(stream)
-        return self._pages("stream = ? AND version > ? ORDER BY version", stream, after, limit)
-
-    def read_all(self, after: int = 0, limit: int | None = None) -> Iterator[Recorded]:
-        """The events of all streams with a position above `after`, in the order in which they were appended."""
-        return self._pages("position > ? ORDER BY position", None, after, limit)
-
-    def _pages(self, where: str, stream: str | None, after: int, limit: int | None) -> Iterator[Recorded]:
-        check_number("after", after)
-        if limit is not None:
-            check_number("limit", limit)
-        return self._read_pages(f"SELECT {_COLUMNS} FROM events WHERE {where} LIMIT ?", stream, after, limit)
-
-    def _read_pages(self, query: str, stream: str | None, after: int, limit: int | None) -> Iterator[Recorded]:
-        read = read_row if self.upcasters is None else self._read_row
-        # Asked first: what others append meanwhile is not missed.
-        head = self.db.value("SELECT cast(version AS INTEGER) FROM heads WHERE stream = ?", (stream or "",)) or 0
-        left = limit
-        while left is None or left > 0:
-            size = PAGE if left is None else min(PAGE, left)
-            rows = self.db.rows(query, (after, size) if stream is None else (stream, after, size))
-            whole = _without_gap(rows, stream, after)
-            yield from map(read, rows[:whole])
-            if whole < len(rows):
-                raise _lost(stream, after + whole + 1)
-            if len(rows) < size:
-                if after + len(rows) < head:
-                    raise _lost(stream, after + len(rows) + 1)
-                return
-            after += size
-            left = None if left is None else left - size
-
-    def subscribe(self, after: int = 0) -> Subscription:
-        """A reader that goes on where it stopped: `for recorded in subscription`, then `yield store.appended`."""
-        check_number("after", after)
-        return Subscription(self, after)
-
-    def version(self, stream: str) -> int:
-        """The version of a stream: how many events it has."""
-        check_stream(stream)
-        return self._heads(stream)[0]
-
-    @property
-    def position(self) -> int:
-        """The position of the newest event: how many the store has."""
-        return self._heads("")[1]
-
-    def _heads(self, stream: str) -> tuple[int, int]:
-        """The version of `stream` and the position of the store's newest event, as both of their records say."""
-        (version, head, position, end), = self.db.rows(_HEADS, (stream,))
-        if version != head and stream:
-            raise _lost(stream, max((n for n in (version, head) if isinstance(n, int)), default=0))
-        if position != end:
-            raise _lost(None, max((n for n in (position, end) if isinstance(n, int)), default=0))
-        return version or 0, position or 0
-
-    def streams(self) -> list[str]:
-        """The names of the streams that have an event, in alphabetical order."""
-        rows = self.db.rows("SELECT stream, count(*) FROM (SELECT DISTINCT stream FROM events UNION ALL"
-                            " SELECT stream FROM heads WHERE stream != '') GROUP BY stream ORDER BY stream")
-        for name, times in rows:
-            if times != 2:  # once in each
-                raise _lost(name, 1)
-        return [name for name, _ in rows]
-
-    def _read_row(self, columns: tuple) -> Recorded:
-        recorded = read_row(columns)
-        if self.upcasters is None:
-            return recorded
-        return recorded._replace(event=self.upcasters.upcast(recorded.event))
 
     # -------------------------------------------------------------------------------------------- the file
 
@@ -340,46 +255,12 @@ class EventStore(Snapshots):
         return f"EventStore({self.path!r}, {self.position:,} event{'s' * (self.position != 1)})"
 
 
-class Subscription:
-    """A place in the store. Iterating it yields what has been appended since, and moves the place along.
-
-    `position` is the last one that was handed out. It is kept in memory alone: keep it yourself, in the transaction
-    of what you do with the events (notebook 08).
-    """
-
-    def __init__(self, store: EventStore, after: int):
-        self.store, self.position = store, after
-
-    def __iter__(self) -> Iterator[Recorded]:
-        for recorded in self.store.read_all(after=self.position):
-            self.position = recorded.position
-            yield recorded
-
-
 def _met(expected: int | str, current: int) -> bool:
     if expected is ANY or expected == ANY:
         return True
     if expected == NO_STREAM:
         return current == 0
     return current > 0 if expected == STREAM_EXISTS else expected == current
-
-
-def _lost(stream: str | None, number: int) -> CorruptEvent:
-    """A damaged page of the file can hide rows that are whole, or lead to others. Numbers without gaps show it."""
-    return CorruptEvent(f"event {number} of {stream or 'the store'} is not where it should be", stream=stream,
-                        version=number if stream else None, position=None if stream else number,
-                        why="a page of the file is damaged, or a row was deleted",
-                        next_step="restore the file from a backup")
-
-
-def _without_gap(rows: list[tuple], stream: str | None, after: int) -> int:
-    """How many of these rows follow each other, from `after` + 1 on, in that stream (None: in the store)."""
-    column = 0 if stream is None else 2
-    if [row[column] for row in rows] == list(range(after + 1, after + 1 + len(rows))) and (
-            stream is None or [row[1] for row in rows].count(stream) == len(rows)):
-        return len(rows)
-    expected = enumerate(rows, after + 1)
-    return next(number - after - 1 for number, row in expected if row[column] != number or stream not in (None, row[1]))
 
 
 def _numbered(events: list[Event], stream: str, current: int, end: int, now: datetime) -> list[Recorded]:
