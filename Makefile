@@ -13,7 +13,7 @@ export PIP_USER := 0
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test bench soak notebooks labs format lock FORCE
+.PHONY: help lab test bench soak notebooks labs brokers format lock FORCE
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -41,13 +41,16 @@ notebooks: .venv/.ready ## run the notebooks and save their outputs (NAMES="03 l
 labs: .venv/.ready ## write the learners' labs from the masters (NAMES="lab02" for some)
 	@$(VENV_PYTHON) -m evlab.course.cli dev labs $(NAMES)
 
+brokers: .venv/.ready ## start real Kafka, RabbitMQ and PostgreSQL (NAMES="rabbitmq" for one)
+	@$(VENV_PYTHON) -m brokers $(NAMES)
+
 format: .venv/.ready ## sort imports and mend what ruff can mend
 	$(VENV_PYTHON) -m ruff check --fix .
 
 lock: ## pin the newest versions in requirements.lock (needs uv)
 	@$(STOP); command -v uv >/dev/null || stop "uv is not installed; next step: pip install uv"; \
 	uv pip compile --quiet --universal --python-version 3.11 --upgrade --generate-hashes --no-header --no-annotate \
-		--extra lab --extra dev --extra bench pyproject.toml -o requirements.lock
+		--extra lab --extra dev --extra bench --extra kafka --extra rabbitmq --extra postgres pyproject.toml -o requirements.lock
 
 # ---------------------------------------------------------------------------------------------------- the environment
 
