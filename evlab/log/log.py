@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import suppress
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from evlab.env import Dead, Env, Real, check_delay
@@ -24,6 +24,10 @@ from evlab.log.protocol import BrokerUnavailable, TopicPartition
 from evlab.log.replica import Replica
 from evlab.log.topics import TopicConfig, UnknownTopic
 from evlab.log.transactions import TRANSACTIONS_TOPIC, TransactionCoordinator
+
+if TYPE_CHECKING:
+    from evlab.log.consumer import Consumer
+    from evlab.log.producer import Producer
 
 __all__ = ["Log"]
 
@@ -152,6 +156,18 @@ class Log:
     def client(self, node: str = "") -> Client:
         """A place to produce and consume from; on `node` of a World, it reaches the brokers over the network."""
         return Client(self.env, self.names, node, self._numbers)
+
+    def producer(self, **more: Any) -> Producer:
+        """`Producer(self, **more)`. Code that asks its log for one runs on real Kafka, too (evlab.engines.KafkaLog)."""
+        from evlab.log.producer import Producer
+
+        return Producer(self, **more)
+
+    def consumer(self, group: str, topics: Iterable[str] | str, **more: Any) -> Consumer:
+        """`Consumer(self, group, topics, **more)`, in the same way."""
+        from evlab.log.consumer import Consumer
+
+        return Consumer(self, group, topics, **more)
 
     # --------------------------------------------------------------------------------------------------- groups
 

@@ -30,6 +30,14 @@ class Ground:
 
 
 class OnFiles(Ground):
+    """By the log's own verbs, which an engine has, too."""
+
+    def producer(self, **more):
+        return self.log.producer(**more)
+
+    def consumer(self, group, topics, **more):
+        return self.log.consumer(group, topics, heartbeat_interval=0.2, **more)
+
     def wait(self, later):
         self.log.env.drive(lambda: later.done)
         return later.value
