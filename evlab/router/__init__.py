@@ -18,6 +18,7 @@ from evlab.router.errors import (
     PreconditionFailed,
     ResourceLocked,
     RouterError,
+    Unsupported,
 )
 from evlab.router.handling import Delivery
 from evlab.router.journal import CorruptJournal, JournalFailed
@@ -27,4 +28,5 @@ from evlab.router.router import Router
 
 __all__ = ["AccessRefused", "Channel", "ChannelClosed", "Client", "Confirm", "ConnectionLost", "Consumer",
            "CorruptJournal", "Delivery", "JournalFailed", "Message", "Nacked", "NoRoute", "NotFound",
-           "PreconditionFailed", "ResourceLocked", "Router", "RouterError", "headers_match", "topic_matches"]
+           "PreconditionFailed", "ResourceLocked", "Router", "RouterError", "Unsupported", "headers_match",
+           "topic_matches"]

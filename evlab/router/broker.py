@@ -121,8 +121,8 @@ class Broker(Turns):
         queue.unacked -= 1
         self.forget(queue, item)
 
-    def requeue(self, queue: Queue, items: list[Item]) -> None:
-        """Unacked messages are ready again, but for those that came back too often."""
+    def requeue(self, queue: Queue, items: list[Item], given: bool) -> None:
+        """Unacked messages are ready again, but for those that came back too often. given: see `Queue.requeue`."""
         if queue.deleted:
             for item in items:
                 self.forget(queue, item)
@@ -136,7 +136,7 @@ class Broker(Turns):
         if exhausted:
             self.drop(queue, exhausted, "delivery_limit", taken=True)
         before = [item.number for item in items]
-        queue.requeue(items)
+        queue.requeue(items, given)
         for number, item in zip(before, items, strict=True):
             if item.stored and queue.settings.type == "quorum":
                 self.note("back", queue.name, number, item.number, item.count)
@@ -164,7 +164,7 @@ class Broker(Turns):
 
     def _bury(self, queue: Queue, item: Item, reason: str) -> None:
         target = queue.settings.dead_letter_exchange
-        if target is None or target and target not in self.exchanges:
+        if target is None or queue.deleted or target and target not in self.exchanges:
             return
         letter = dead_letter(item.message, queue.name, reason, self.env.epoch + self.env.now(), target,
                              queue.settings.dead_letter_key)

@@ -141,7 +141,7 @@ class Channel:
             by_queue.setdefault(queue, []).append(item)
         for queue, items in by_queue.items():
             if requeue:
-                self._broker.requeue(queue, items)
+                self._broker.requeue(queue, items, given=self.closed is None)
             else:
                 self._broker.drop(queue, items, "rejected", taken=True)
                 self._broker.wake(queue)

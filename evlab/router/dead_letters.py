@@ -1,7 +1,8 @@
 """Dead letters: what leaves a queue without being acked gets a note of how it died, and is published once more.
 
 The reasons are RabbitMQ's: rejected (nacked without requeue), expired, maxlen, delivery_limit. The notes stand in the
-header x-death, newest first, one for each (queue, reason), with a count (RabbitMQ: Dead Letter Exchanges).
+header x-death, newest first, one for each (queue, reason), with a count (RabbitMQ: Dead Letter Exchanges). What else
+a note says, when and from where it came, is that of the first time.
 """
 
 from __future__ import annotations
@@ -25,19 +26,22 @@ def dead_letter(message: Message, queue: str, reason: str, time: float, exchange
     known = headers.get("x-death")
     deaths = [one for one in known if isinstance(one, dict)] if isinstance(known, list) else []
     same = next((one for one in deaths if one.get("queue") == queue and one.get("reason") == reason), None)
-    note: dict[str, Any] = {"count": _count(same) + 1, "reason": reason, "queue": queue, "time": int(time),
+    note: dict[str, Any] = {"count": 1, "reason": reason, "queue": queue, "time": int(time),
                             "exchange": message.exchange, "routing-keys": [message.key]}
     if message.expiration is not None:
         note["original-expiration"] = message.expiration
+    if same is not None:
+        note = {**same, "count": _count(same) + 1}
+    if known is None:
+        headers |= {"x-first-death-reason": reason, "x-first-death-queue": queue,
+                    "x-first-death-exchange": message.exchange}
     headers["x-death"] = [note, *(one for one in deaths if one is not same)]
-    for name, value in (("reason", reason), ("queue", queue), ("exchange", message.exchange)):
-        headers.setdefault(f"x-first-death-{name}", value)
     return Message(exchange, message.key if key is None else key, message.body, headers, message.priority, None,
                    message.persistent)
 
 
-def _count(note: dict[str, Any] | None) -> int:
-    count = note.get("count") if note else 0
+def _count(note: dict[str, Any]) -> int:
+    count = note.get("count")
     return count if isinstance(count, int) else 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from evlab.errors import EvlabError
 
 __all__ = ["AccessRefused", "ChannelClosed", "ConnectionLost", "Nacked", "NoRoute", "NotFound", "PreconditionFailed",
-           "ResourceLocked", "RouterError"]
+           "ResourceLocked", "RouterError", "Unsupported"]
 
 
 class RouterError(EvlabError):
@@ -51,6 +51,12 @@ class ChannelClosed(RouterError):
     """The channel is closed, by you or by an error before."""
 
     code, reply = 504, "CHANNEL_ERROR"
+
+
+class Unsupported(RouterError):
+    """The router does not do this for such a queue, and says so."""
+
+    code, reply = 540, "NOT_IMPLEMENTED"
 
 
 class ConnectionLost(RouterError):

@@ -19,7 +19,8 @@ def headers_match(arguments: dict[str, Any] | None, headers: dict[str, Any] | No
 
     1. "x-match" says how: "all" (the default) or "any" of the arguments must fit.
     2. An argument without a value (None) asks only that the header exists. Otherwise type and value are equal:
-       1, 1.0 and True are three things.
+       1, 1.0 and True are three things, and so are two tables whose names stand in another order. A text and its
+       bytes are one, but not inside of a list or a table.
     3. Arguments that begin with "x-" do not count, unless x-match is "all-with-x" or "any-with-x".
     4. Without arguments that count, "all" fits everything and "any" nothing.
     """
@@ -32,4 +33,16 @@ def headers_match(arguments: dict[str, Any] | None, headers: dict[str, Any] | No
 
 
 def _same(a: Any, b: Any) -> bool:
+    return _alike(_bytes(a), _bytes(b))
+
+
+def _bytes(value: Any) -> Any:
+    return value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+
+
+def _alike(a: Any, b: Any) -> bool:
+    if isinstance(a, dict) and isinstance(b, dict):
+        return list(a) == list(b) and _alike(list(a.values()), list(b.values()))
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_alike, a, b))
     return type(a) is type(b) and a == b

@@ -4,8 +4,10 @@ A message is in one of two places: ready, or unacked (a consumer has it, and has
 1. acked: gone for good;
 2. dead: rejected, expired, pushed out by max_length, or returned too often; the dead-letter exchange gets it, if any.
 
-Requeued, it goes back to its old place, because each has a number that it keeps. A quorum queue without a delivery
-limit puts it at the back. Only the head is looked at for its age: a long-lived message keeps dead ones behind it.
+Requeued, it goes back to its old place, because each has a number that it keeps. A quorum queue has no old places:
+what comes back waits in a line of its own, ahead of all that never left; without a delivery limit, what a consumer
+gives back goes to the end instead (RabbitMQ: rabbit_fifo). Only the head is looked at for its age: a long-lived message
+keeps dead ones behind it.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["MOMENT", "Depth", "Item", "Queue"]
 
 
+FRONT = -(2**62)
+"""The first number of a line ahead of all others."""
 MOMENT = 1e-6
 """Seconds that make no difference: sums of times are rounded."""
 
@@ -72,7 +76,7 @@ class Queue:
         self._broker, self._env = broker, broker.env
         self._levels: list[deque[Item]] = [deque() for _ in range((settings.max_priority or 0) + 1)]
         self._level, self._single = self._levels[0], settings.max_priority is None
-        self._next = 1
+        self._next, self._returned = 1, FRONT
         self._ttl = None if settings.ttl is None else settings.ttl / 1000
         self.timed = False
         """Has a message been here that can expire?"""
@@ -112,19 +116,24 @@ class Queue:
         for item in sorted(items, key=lambda item: item.number):
             self._level_of(item.message).append(item)
             self.ready += 1
+            if item.number < 0:
+                self._returned = max(self._returned, item.number + 1)
             self._next = max(self._next, item.number + 1)
             if item.expires is not None:
                 self._set_timed()
 
-    def requeue(self, items: list[Item]) -> None:
-        """Let messages that were unacked be ready again: at their old places, or at the back (see above)."""
+    def requeue(self, items: list[Item], given: bool = True) -> None:
+        """Let messages that were unacked be ready again, at their places (see above). given: by a consumer; otherwise
+        its channel has closed."""
         self.unacked -= len(items)
         self.ready += len(items)
         by_level: dict[int, list[Item]] = {}
         for item in items:
             item.redelivered = True
-            if self.settings.type == "quorum" and self.settings.delivery_limit is None:
+            if self.settings.type == "quorum" and given and self.settings.delivery_limit is None:
                 item.number, self._next = self._next, self._next + 1
+            elif self.settings.type == "quorum":
+                item.number, self._returned = self._returned, self._returned + 1
             by_level.setdefault(self._priority(item.message), []).append(item)
         for priority, back in by_level.items():
             level, last = self._levels[priority], max(item.number for item in back)

@@ -116,13 +116,14 @@ class Router:
         self._call("bind", queue, exchange, key, arguments)
 
     def unbind(self, queue: str, exchange: str, key: str = "", arguments: Headers | None = None) -> None:
-        """Take that binding away; nothing happens if there is none. Raises `NotFound`."""
+        """Take that binding away; nothing happens if there is none, or no such queue or exchange."""
         self._call("unbind", queue, exchange, key, arguments)
 
     def delete_queue(self, name: str, *, if_unused: bool = False, if_empty: bool = False) -> int:
         """Delete a queue with all that is in it; how much was ready. Its messages are not dead-lettered.
 
-        Raises `PreconditionFailed` if it has a consumer (if_unused) or a message (if_empty).
+        Raises `PreconditionFailed` if it has a consumer (if_unused) or a message (if_empty), and `Unsupported` for
+        either of these questions about a quorum queue.
         """
         return self._call("delete_queue", name, if_unused=if_unused, if_empty=if_empty)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from evlab.errors import InvalidUse
-from evlab.router.errors import AccessRefused, PreconditionFailed
+from evlab.router.errors import AccessRefused, PreconditionFailed, Unsupported
 from evlab.router.exchanges import TYPES, Binding, Exchange
 from evlab.router.matching import X_MATCH
 from evlab.router.message import LONGEST_NAME, check_headers
@@ -81,6 +81,8 @@ def bind(broker: Broker, queue: str, exchange: str, key: str = "", arguments: di
 def unbind(broker: Broker, queue: str, exchange: str, key: str = "", arguments: dict[str, Any] | None = None,
            owner: object = None) -> None:
     """See `Router.unbind`."""
+    if exchange and not (exchange in broker.exchanges and queue in broker.queues):
+        return
     source, target, binding = _binding(broker, queue, exchange, key, arguments, owner)
     if source.unbind(binding) and source.durable and target.durable:
         broker.note("unbind", *binding)
@@ -110,6 +112,10 @@ def delete_queue(broker: Broker, name: str, *, if_unused: bool = False, if_empty
     if name not in broker.queues:
         return 0
     queue = broker.queue(name, owner)
+    if (if_unused or if_empty) and queue.settings.type == "quorum":
+        raise Unsupported(f"a quorum queue is not deleted with if_unused or if_empty: {name!r}", name=name,
+                          why="it does not look at its consumers and messages before (RabbitMQ: issue 10543)",
+                          next_step="look at its depth yourself, and delete it without them")
     if if_unused and queue.consumers or if_empty and queue.ready:
         raise PreconditionFailed(f"the queue {name!r} is {'in use' if if_unused and queue.consumers else 'not empty'}",
                                  name=name, next_step="wait, or delete it without if_unused and if_empty")

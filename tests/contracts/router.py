@@ -20,6 +20,7 @@ from evlab.router import (
     NoRoute,
     NotFound,
     PreconditionFailed,
+    Unsupported,
 )
 
 __all__ = ["RouterContract"]
@@ -81,13 +82,21 @@ class RouterContract:
 
     @pytest.mark.parametrize("headers, found", [
         ({"kind": "pdf", "size": 7}, [0, 1, 2, 3]), ({"kind": "pdf"}, [1, 2, 3]),
-        ({"kind": "txt", "size": 7}, [1, 2, 3]), ({"size": 8}, [3]), ({}, [3]), (None, [3])])
+        ({"kind": "txt", "size": 7}, [1, 2, 3]), ({"size": 8}, [3]), ({}, [3]), (None, [3]),
+        ({"kind": b"pdf", "size": True}, [1, 2, 3])])
     def test_headers_all_and_any(self, make, headers, found):
         queues = self.bound(make, "headers", {"x-match": "all", "kind": "pdf", "size": 7},
                             {"x-match": "any", "kind": "pdf", "size": 7}, {"x-match": "any", "kind": None}, {},
                             {"x-match": "any"})
         make.wait(make.router.publish("x", "ignored", b"m", headers=headers))
         assert self.reached(make, queues) == found
+
+    def test_headers_within_headers(self, make):
+        queues = self.bound(make, "headers", {"a": [1]}, {"a": ["b"]}, {"a": {"b": 1, "c": 2}})
+        for value, found in (([1], [0]), ([True], []), (["b"], [1]), ([b"b"], []), ({"b": 1, "c": 2}, [2]),
+                             ({"c": 2, "b": 1}, []), ({"b": True, "c": 2}, [])):
+            make.wait(make.router.publish("x", "", b"m", headers={"a": value}))
+            assert self.reached(make, queues) == found
 
     def test_headers_beginning_with_x_count_only_if_asked(self, make):
         queues = self.bound(make, "headers", {"x-match": "all", "x-kind": "pdf"}, {"x-match": "any", "x-kind": "pdf"},
@@ -457,6 +466,46 @@ class RouterContract:
             make.wait(self.get(make, channel, queue).nack())
             assert self.bodies(make, queue) == order
 
+    def test_quorum_queues_give_again_what_came_back_before_all_others(self, make):
+        """In the order in which it came back, not at its old place; and so without a limit, if the channel closed."""
+        queue, channel = make.queue(type="quorum", delivery_limit=5), make.channel()
+        self.send(make, queue, *(b"%d" % n for n in range(6)))
+        taken = [self.get(make, channel, queue) for _ in range(4)]
+        make.wait(taken[2].nack())
+        make.wait(taken[0].nack())
+        make.wait(channel.close())
+        assert self.bodies(make, queue) == [b"2", b"0", b"1", b"3", b"4", b"5"]
+        queue, channel = make.queue(type="quorum"), make.channel()
+        self.send(make, queue, *(b"%d" % n for n in range(4)))
+        taken = [self.get(make, channel, queue) for _ in range(3)]
+        make.wait(taken[0].nack())
+        make.wait(channel.close())
+        assert self.bodies(make, queue) == [b"1", b"2", b"3", b"0"]
+
+    def test_a_second_death_counts_and_keeps_what_the_first_one_said(self, make):
+        queue, dead = self.dying(make)
+        make.wait(make.router.declare_exchange("x", "fanout"))
+        make.wait(make.router.bind(queue, "x"))
+        self.send(make, queue, b"1")
+        channel = make.channel()
+        make.wait(self.get(make, channel, queue).reject(requeue=False))
+        make.settles()
+        one = self.get(make, channel, dead)
+        make.wait(make.router.publish("x", "other", b"1", headers=one.headers))
+        make.wait(self.get(make, channel, queue).reject(requeue=False))
+        make.settles()
+        again, = self.get(make, channel, dead).headers["x-death"]
+        assert again == {**one.headers["x-death"][0], "count": 2}
+
+    def test_what_a_deleted_queue_had_unacked_is_gone_with_it(self, make):
+        queue, dead = self.dying(make)
+        self.send(make, queue, b"1")
+        one = self.get(make, make.channel(), queue)
+        make.wait(make.router.delete_queue(queue))
+        make.wait(one.reject(requeue=False))
+        make.settles()
+        assert self.bodies(make, dead) == []
+
     def test_deaths_are_counted_by_queue_and_reason_newest_first(self, make):
         """A retry with backoff: rejected to a queue where nobody reads, expired back to where it was."""
         wait, work = "wait" + make.queue(), make.queue()
@@ -530,6 +579,22 @@ class RouterContract:
             make.wait(make.router.declare_exchange("x", "direct"))
             with pytest.raises(NotFound):
                 make.wait(call())
+
+    def test_to_unbind_what_is_not_there_is_fine(self, make):
+        make.wait(make.router.declare_exchange("x", "direct"))
+        queue = make.queue()
+        for binding in ((queue, "x", "a"), (queue, "nothing", "a"), ("nothing", "x", "a")):
+            make.wait(make.router.unbind(*binding))
+        with pytest.raises(AccessRefused):
+            make.wait(make.router.unbind(queue, "", queue))
+
+    @pytest.mark.parametrize("question", ["if_unused", "if_empty"])
+    def test_a_quorum_queue_is_not_deleted_with_a_question(self, make, question):
+        queue = make.queue(type="quorum")
+        with pytest.raises(Unsupported) as caught:
+            make.wait(make.router.delete_queue(queue, **{question: True}))
+        assert caught.value.code == 540
+        assert make.wait(make.router.delete_queue(queue)) == 0
 
     def test_names_of_the_router_are_refused(self, make):
         for call in (lambda: make.router.declare_queue("amq.mine"), lambda: make.router.declare_exchange("", "direct"),

@@ -34,6 +34,7 @@ class Clock:
 def clock(monkeypatch):
     clock = Clock()
     monkeypatch.setattr("evlab.env.time", clock)
+    monkeypatch.setattr("evlab.env.Real.now", clock.time)
     return clock
 
 
