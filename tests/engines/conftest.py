@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import signal
+import sys
 
 import pytest
 
@@ -20,6 +22,7 @@ def _server(kind: str, tmp_path_factory):
     if address:
         yield address
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a run that is killed stops its servers, too
     with contextlib.ExitStack() as stack:
         try:
             running = importlib.import_module(f"brokers.{kind}").running(tmp_path_factory.mktemp(kind))
