@@ -41,6 +41,7 @@ _TABLE: dict[str, tuple[type[EvlabError], str, str]] = {
                                 "give a longer session_timeout"),
     "INVALID_TRANSACTION_TIMEOUT": (InvalidUse, "the broker has a limit (transaction.max.timeout.ms, 15 min)",
                                     "give a smaller patience"),
+    "_CONFLICT": (InvalidUse, "an earlier call has no answer yet", "call that one again"),
     "_INVALID_ARG": (InvalidUse, "", "look at the arguments and settings"),
     "INVALID_RECORD": (InvalidUse, "a compacted topic keeps the last record of each key, so each needs one",
                        "give a key"),

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["KafkaProducer"]
 
+LINGER = 0.005
+"""Seconds that a batch waits to fill, unless a flush sends it: Kafka's default since 4.0, and librdkafka's. With 0, as
+in the twin, each record would go out alone: the threads that send do not wait until the program pauses."""
 SLICE = 0.2
 """Seconds of one wait inside of librdkafka, which Ctrl-C cannot end."""
 A_TURN = 0.005
@@ -41,13 +44,13 @@ class KafkaSent(Later):
     __slots__ = ("_reports",)
 
     def __init__(self, reports: deque):
-        super().__init__()
+        self._settled, self._value, self._error, self._calls = False, None, None, []
         self._reports = reports
 
     def note(self, error: client.KafkaError | None, message: client.Message) -> None:
         """Called by librdkafka's poll. What it says is told when that has returned: whoever waits may call it again."""
-        self._reports.append((self, error, message.topic(), message.partition(),
-                              -1 if message.offset() is None else message.offset()))
+        offset = message.offset()
+        self._reports.append((self, error, message.topic(), message.partition(), -1 if offset is None else offset))
 
 
 class KafkaProducer(KafkaTransactions):
@@ -55,13 +58,13 @@ class KafkaProducer(KafkaTransactions):
 
     partitioner: a function of (key, number of partitions); by default librdkafka's `murmur2_random`, which gives the
     same numbers as Kafka's Java client and evlab. (librdkafka's own default is CRC32.) request_batches: not used;
-    librdkafka has up to five requests under way. codec: "snappy" and "lz4" are there, too.
-    idempotent: librdkafka asks for its producer id half a second after it was made: the first ack waits for that.
+    librdkafka has up to five requests under way. codec: "snappy" and "lz4" are there, too. linger: 5 ms by default.
+    idempotent: librdkafka may ask for its producer id half a second after it was made only, and all acks wait for that.
     """
 
     def __init__(self, log: KafkaLog, *, partitioner: Callable[[bytes | None, int], int] | None = None,
                  acks: int | str = "all", idempotent: bool = True, batch_records: int = 500,
-                 batch_bytes: int = 1_000_000, linger: float = 0.0, request_batches: int = 1, codec: str = "none",
+                 batch_bytes: int = 1_000_000, linger: float = LINGER, request_batches: int = 1, codec: str = "none",
                  transactional_id: str | None = None, patience: float = PATIENCE):
         if not isinstance(acks, int | str) or acks not in ACKS or isinstance(acks, bool):
             raise InvalidUse(f"acks={acks!r:.20} is no promise", next_step='give 0, 1 or "all"')
@@ -89,6 +92,8 @@ class KafkaProducer(KafkaTransactions):
             raise translated(error, "this producer cannot be made") from error
         self._reports: deque[tuple] = deque()
         self._open, self._sent = 0, 0
+        self._known: set[str] = set()
+        """Topics that are there."""
         self._failure: EvlabError | None = None
         self._broken: EvlabError | None = None
         self._fatal: EvlabError | None = None
@@ -107,7 +112,8 @@ class KafkaProducer(KafkaTransactions):
         Raises `UnknownTopic`; waits if librdkafka's buffer of 100,000 records is full. Fails with `BatchTooLarge`, or
         with `Timeout` if nobody has acked it in `patience` seconds: then the outcome is unknown.
         """
-        self._check_open()
+        if self.closed or self.transactional_id is not None:
+            self._check_open()
         if type(value) is not bytes and value is not None:
             value, key, timestamp = of_event(value, key, timestamp)
         if type(key) is not bytes and key is not None:
@@ -121,16 +127,16 @@ class KafkaProducer(KafkaTransactions):
                                   capability="timestamp 0")
         if type(topic) is not str:
             raise InvalidUse(f"{topic!r:.40} names no topic", next_step='give a name, such as "orders"')
-        count = self.log.count(topic, METADATA_AGE)
-        if partition is None and self.partitioner is not None and count:
-            partition = self.partitioner(key, count)
-        if not count or partition is not None and partition not in range(count):
-            self._refuse(topic, partition, count)
-        sent = KafkaSent(self._reports)
+        if partition is not None or self.partitioner is not None or topic not in self._known:
+            partition = self._choose(topic, key, partition)
         more = {} if partition is None else {"partition": partition}
         if headers:
             more["headers"] = [(check_text("header", name), found) for name, found in headers_of(headers)]
-        self._hand_over(sent, topic, value, key, timestamp, more)
+        sent = KafkaSent(self._reports)
+        try:
+            self._raw.produce(topic, value, key, timestamp=timestamp, on_delivery=sent.note, **more)
+        except (BufferError, client.KafkaException, UnicodeError, OverflowError) as error:
+            self._try_again(error, sent, topic, value, key, timestamp=timestamp, **more)
         self._open += 1
         self._sent += 1
         if not self._sent % SERVED:
@@ -140,31 +146,38 @@ class KafkaProducer(KafkaTransactions):
             self.env.after(A_TURN, self._look)
         return sent
 
-    def _refuse(self, topic: str, partition: Any, count: int) -> None:
+    def _choose(self, topic: str, key: bytes | None, partition: Any) -> int | None:
+        """The partition that is asked for, or that our own function says; None leaves it to librdkafka."""
+        count = self.log.count(topic, METADATA_AGE)
         if not count:
             raise unknown(topic, self.log.topics())
-        if type(partition) is not int or self.log.count(topic, 0.0) <= partition or partition < 0:
+        self._known.add(topic)
+        if partition is None and self.partitioner is not None:
+            partition = self.partitioner(key, count)
+        if partition is None or type(partition) is int and 0 <= partition < count:
+            return partition
+        count = self.log.count(topic, 0.0)  # there may be more by now
+        if type(partition) is not int or not 0 <= partition < count:
             raise InvalidUse(f"{topic} has no partition {partition!r:.20}", next_step=f"give 0 to {count - 1}")
+        return partition
 
-    def _hand_over(self, sent: KafkaSent, topic: str, value: bytes | None, key: bytes | None, timestamp: int,
-                   more: dict) -> None:
-        until = None
-        while True:
+    def _try_again(self, error: Exception, sent: KafkaSent, topic: str, *record: Any, **more: Any) -> None:
+        """Wait while the buffer is full, and say what else is wrong."""
+        until = time.monotonic() + self.patience
+        while isinstance(error, BufferError):
+            if time.monotonic() > until:
+                raise Timeout("nothing is acked, and the buffer is full", why="no broker answers",
+                              next_step="look at the brokers; this record was not sent") from error
+            self._serve(0.01)
             try:
-                self._raw.produce(topic, value, key, timestamp=timestamp, on_delivery=sent.note, **more)
+                self._raw.produce(topic, *record, on_delivery=sent.note, **more)
                 return
-            except BufferError as error:
-                until = until or time.monotonic() + self.patience
-                if time.monotonic() > until:
-                    raise Timeout("nothing is acked, and the buffer is full", why="no broker answers",
-                                  next_step="look at the brokers; this record was not sent") from error
-                self._serve(0.01)
-            except (client.KafkaException, UnicodeError, OverflowError) as error:
-                self._serve()
-                if self._fatal is None:
-                    raise translated(error, f"a record for {topic} cannot be sent", topic=topic) from error
-                self._reports.append((sent, self._fatal, topic, -1, -1))
-                return
+            except (BufferError, client.KafkaException) as another:
+                error = another
+        self._serve()
+        if self._fatal is None:
+            raise translated(error, f"a record for {topic} cannot be sent", topic=topic) from error
+        self._reports.append((sent, self._fatal, topic, -1, -1))
 
     def flush(self) -> Later:
         """Wait until every record sent so far is acked or has failed. Fails if one did, with what its own Later says;

@@ -84,16 +84,16 @@ class KafkaTransactions:
         self._check_open()
         found = consumer.given() if offsets is None else offsets
         refused = consumer.refused(found, "abort; whoever owns them now processes the records again")
-        if refused is not None:
-            self._broken = self._broken or refused
-        elif found:
+        if refused is None and found:
             places = [client.TopicPartition(*key, offset) for key, offset in sorted(found.items())]
             refused = self._insist(lambda wait: self._raw.send_offsets_to_transaction(
                 places, consumer.metadata(), wait), "the offsets do not go into this transaction")
+        self._broken = self._broken or refused
         return outcome(refused)
 
     def commit(self) -> Later:
-        """All of it counts. Fails, and nothing counts, if something that was sent has failed: then `abort`."""
+        """All of it counts. Fails, and nothing counts, if something that was sent has failed: then `abort`. After a
+        `Timeout` the outcome is unknown: commit again, which goes on asking."""
         self._check_open()
         self.flush()
         if self._broken is not None:
@@ -131,5 +131,4 @@ class KafkaTransactions:
                     continue
                 failed = translated(found, what)
                 failed.__cause__ = error
-                self._broken = self._broken or failed
                 return failed

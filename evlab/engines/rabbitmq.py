@@ -63,7 +63,9 @@ class RabbitRouter:
         self._parameters.heartbeat = heartbeat
         self._parameters.client_properties = {"connection_name": "evlab"}
         self.window, self.address = window, f"{self._parameters.host}:{self._parameters.port}"
-        self._mine, self._links, self._closed = threading.local(), [], False
+        self._mine, self._closed = threading.local(), False
+        self._links: list[Link] = []
+        self._lock = threading.Lock()
         self.version = self._link().version
         """Of the server, such as "3.10.8"."""
 
@@ -183,26 +185,29 @@ class RabbitRouter:
         try:
             if link is not None and link.error is None:
                 for channel in list(link.channels):
-                    channel.sync()
+                    channel.await_confirms()
         finally:
             for one in self._links:
                 one.close()
 
     def _link(self) -> Link:
-        """This thread's connection, made anew if it was lost."""
+        """This thread's connection, made anew if it was lost. Those of threads that have ended are closed then."""
         if self._closed:
             raise InvalidUse("this RabbitRouter is closed", next_step="make another: RabbitRouter(url)")
         link = getattr(self._mine, "link", None)
         if link is not None:
-            link.turn()
+            link.push()
             if link.error is None:
                 return link
-            link.close()
-            self._links.remove(link)
             del self._mine.link
+        with self._lock:
+            for one in [one for one in self._links if one is link or not one.thread.is_alive()]:
+                one.close()
+                self._links.remove(one)
         self._mine.channels = {}
         self._mine.link = link = Link(self._parameters)
-        self._links.append(link)
+        with self._lock:
+            self._links.append(link)
         return link
 
     def _channel(self, use: str) -> RabbitChannel:

@@ -162,9 +162,13 @@ class RabbitChannel:
             self.sync()  # RabbitMQ closes the channel: its answer is heard here
         return Later.of()
 
+    def await_confirms(self) -> None:
+        """Return when all that was published here is confirmed, or has failed with the channel."""
+        self._link.turn_until(lambda: not self._unconfirmed)
+
     def sync(self) -> None:
         """Return when RabbitMQ has read all that this channel has sent, and the confirms are here."""
-        self._link.turn_until(lambda: not self._unconfirmed)
+        self.await_confirms()
         if self.closed is None:
             self.ask("basic_qos", prefetch_count=self.prefetch)  # the shortest question that changes nothing
 

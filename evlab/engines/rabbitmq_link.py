@@ -25,6 +25,8 @@ __all__ = ["Link"]
 
 PATIENCE = 30.0
 """Seconds that RabbitMQ may take for an answer. It takes long when its disk or memory is full (an alarm)."""
+GOODBYE = 5.0
+"""The same for the answer to a goodbye."""
 MOMENT = 0.001
 """Seconds between two turns, at least, while many messages are published or acked: a turn costs more than they do."""
 POLL = 0.005
@@ -36,7 +38,7 @@ class Link:
 
     def __init__(self, parameters: pika.URLParameters):
         self.address = f"{parameters.host}:{parameters.port}"
-        self.thread, self.env = threading.get_ident(), here()
+        self.thread, self.env = threading.current_thread(), here()
         self.error: Exception | None = None
         self.channels: dict[Any, None] = {}
         """Those that are open: each is told when the link is lost."""
@@ -67,7 +69,7 @@ class Link:
 
     def check_thread(self) -> None:
         """Raise `InvalidUse` in another thread."""
-        if threading.get_ident() != self.thread:
+        if threading.current_thread() is not self.thread:
             raise InvalidUse("this channel is another thread's", why="a connection serves one thread",
                              next_step="open a channel in each thread: router.channel()")
 
@@ -98,22 +100,23 @@ class Link:
         self.turn_until(lambda: later.done)
         return later.value
 
-    def turn_until(self, over: Callable[[], bool]) -> None:
-        """Turn until that is so. Raises `EngineUnreachable` if the link is lost before, or nothing comes."""
-        patience = monotonic() + PATIENCE
+    def turn_until(self, over: Callable[[], bool], seconds: float = PATIENCE) -> None:
+        """Turn until that is so. Raises `EngineUnreachable` if the link is lost before, or nothing comes for so long.
+        """
+        patience = monotonic() + seconds
         while not over():
             if self.error is not None:
                 self.turn()  # so that all channels know
                 raise self.error
             if monotonic() > patience:
-                self._end(f"it has not answered for {PATIENCE:g} s; is its disk or memory full?")
+                self._end(f"it has not answered for {seconds:g} s; is its disk or memory full?")
             self.turn(max(0.0, min(1.0, patience - monotonic())))
 
     # ------------------------------------------------------------------------------------------------- deliveries
 
     def handle(self) -> None:
         """Give the deliveries that have come to their handlers, unless one of these runs and has called this."""
-        if self.handling:
+        if self.handling or not self.inbox:
             return
         self.handling = True
         try:
@@ -141,11 +144,10 @@ class Link:
 
     def close(self) -> None:
         """Say goodbye. Unacked messages go back to their queues, exclusive queues go."""
-        self.thread = threading.get_ident()
         if self.error is None:
             with suppress(EvlabError, AMQPError):
                 self._connection.close()
-                self.turn_until(lambda: self._connection.is_closed)
+                self.turn_until(lambda: self._connection.is_closed, GOODBYE)
         self._end(ConnectionClosedByClient(200, "you closed it"))
         self.turn()
         self._loop.close()

@@ -25,10 +25,11 @@ from evlab.log.partitioner import crc32_partition
 from evlab.log.partitioner import partition as murmur2_partition
 from evlab.log.producers import InvalidProducerEpoch
 from evlab.log.protocol import BrokerUnavailable
+from evlab.log.records import decode_batches
 
 pytest.importorskip("confluent_kafka", reason="confluent-kafka is not installed: pip install \"evlab[kafka]\"")
 
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, ConfigResource
 from kafka_ground import OnKafka, eventually, kafka_log
 
@@ -224,6 +225,34 @@ def test_a_transaction_of_which_a_part_failed_can_only_be_aborted(make):
     till.send("payments", b"z")
     make.wait(till.commit())
     assert values(poll(make.consumer("email", "payments", isolation="read_committed"), 1)) == [b"z"]
+
+
+def test_a_commit_without_an_answer_is_asked_again(make):
+    class NoAnswer:
+        """The producer's handle, whose first commit times out."""
+
+        def __init__(self, raw):
+            self.raw, self.asked = raw, 0
+
+        def __getattr__(self, name):
+            return getattr(self.raw, name)
+
+        def commit_transaction(self, seconds):
+            self.asked += 1
+            if self.asked == 1:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "no answer", False, True))
+            self.raw.commit_transaction(seconds)
+
+    make.log.create_topic("payments")
+    till = make.producer(transactional_id="till-1")
+    make.wait(till.begin())
+    till.send("payments", b"1")
+    make.wait(till.flush())
+    till._raw, till.patience = NoAnswer(till._raw), 0.0
+    assert isinstance(till.commit().error, Timeout)
+    till.patience = 20.0
+    make.wait(till.commit())
+    assert values(poll(make.consumer("email", "payments", isolation="read_committed"), 1)) == [b"1"]
 
 
 # --------------------------------------------------------------------------------------------------------- groups
@@ -430,6 +459,9 @@ def test_what_was_acked_survives_a_kill_in_the_middle_of_sending_and_nothing_is_
             sent = [patient.send("orders", b"%d" % number, partition=0) for number in range(2000)]
             eventually(lambda: patient._serve(0.01) or sent[0].done, beat=0)
             sent += [patient.send("orders", b"%d" % number, partition=0) for number in range(2000, 4000)]
+            begun = threading.active_count()
+            other = kafka_log(node.address)
+            unlucky, idle = other.producer(), other.consumer("idle", "orders")
             node.kill()
             acked = [number for number, one in enumerate(sent) if one.done]
             assert sent[0].value.offset == 0 and len(acked) < len(sent)
@@ -440,6 +472,10 @@ def test_what_was_acked_survives_a_kill_in_the_middle_of_sending_and_nothing_is_
                 log.topics()
             assert caught.value.address == node.address
             log.timeout = 10.0
+            idle.poll()
+            unsent = unlucky.send("orders", b"never")
+            other.close()
+            assert unsent.error is not None and threading.active_count() == begun
             assert processes(group) == []
             node.start()
             group = node.server.pid
@@ -448,12 +484,8 @@ def test_what_was_acked_survives_a_kill_in_the_middle_of_sending_and_nothing_is_
             records = [record for record in poll(reader, 4000, seconds=60) if record.partition == 0]
             assert values(records) == [b"%d" % number for number in range(4000)]
             assert [one.value.offset for one in sent] == [record.offset for record in records]
-            node.kill()
-            begun = threading.active_count()
-            reader.poll()
-            unsent = patient.send("orders", b"never")
-            log.close()
-            assert unsent.error is not None and threading.active_count() <= begun
+            written = (tmp_path / "data/orders-0/00000000000000000000.log").read_bytes()
+            assert values(record for batch in decode_batches(written) for record in batch.records) == values(records)
         raise RuntimeError("in the body")
     assert processes(group) == []
     with socket.socket() as probe:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import pathlib
 import socket
+import subprocess
+import sys
 import threading
 
 import pytest
 from contracts.log import LogContract
 
-from evlab.engines import EngineUnreachable, KafkaLog, NotOnThisEngine
+from evlab.engines import EngineUnreachable, NotOnThisEngine
 from evlab.env import run
 from evlab.errors import InvalidUse
 from evlab.event import Event
@@ -21,7 +24,7 @@ pytest.importorskip("confluent_kafka", reason="confluent-kafka is not installed:
 import confluent_kafka
 from kafka_ground import OnKafka, eventually, kafka_log
 
-from evlab.engines import kafka_errors, kafka_mock
+from evlab.engines import KafkaLog, kafka_errors, kafka_mock
 
 QUICK_JOIN = 1.5
 """Seconds of a session. The mock waits that long, less one second, for the members that are to join again."""
@@ -222,8 +225,14 @@ def test_somebody_who_does_not_speak_kafka():
             kafka_log(f"127.0.0.1:{silent.getsockname()[1]}", timeout=0.3)
 
 
+def threads() -> int:
+    """Those of Python; where the system tells, those of librdkafka, too."""
+    tasks = pathlib.Path("/proc/self/task")
+    return len(list(tasks.iterdir())) if tasks.exists() else threading.active_count()
+
+
 def test_close_leaves_nothing_behind_and_twice_is_closed():
-    begun = threading.active_count()
+    begun = threads()
     log = kafka_log()
     sent(log)
     consumer, producer = log.consumer("email", "orders"), log.producer()
@@ -233,7 +242,7 @@ def test_close_leaves_nothing_behind_and_twice_is_closed():
     log.close()
     log.close()
     assert unsent.value.offset == 3, "it was sent on the way out"
-    assert threading.active_count() == begun and "closed" in repr(log)
+    assert eventually(lambda: threads() == begun) and "closed" in repr(log)
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", int(address.split(":")[1]))) != 0
     for call in (log.topics, log.producer, lambda: log.consumer("email", "orders"), consumer.poll, consumer.commit,
@@ -242,6 +251,12 @@ def test_close_leaves_nothing_behind_and_twice_is_closed():
             call()
     assert consumer.close().done and producer.close().done and consumer.member
     assert log.env.drive() is None, "nothing is due any more"
+
+
+def test_without_the_client_library_the_next_step_is_named():
+    program = "import sys; sys.modules['confluent_kafka'] = None\nfrom evlab.engines import KafkaLog"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and 'Next step: pip install "evlab[kafka]"' in done.stderr
 
 
 # ---------------------------------------------------------------------------------------------------- bad arguments

@@ -1,6 +1,7 @@
 """The router's contract on RabbitMQ itself, and what only a server can do: die, come back, be far away.
 
-EVLAB_RABBITMQ names a running server; without it a private node is started. What a test declares it deletes.
+EVLAB_RABBITMQ names a running server; without it a private node is started. What a test declares it deletes; its
+exchanges have plain names ("x", "dead"), so one run at a time.
 """
 
 from __future__ import annotations
@@ -88,6 +89,30 @@ class OnRabbitMQ:
     def close(self):
         self.router.forget()
         self.whole.close()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    try:
+        node = Node(tmp_path_factory.mktemp("rabbitmq"))
+    except NotInstalled as missing:
+        (pytest.fail if MUST else pytest.skip)(f"rabbitmq is not tested: {missing}")
+    with node:
+        yield node
+
+
+@pytest.fixture
+def node(server):
+    """A server that the tests may freeze, kill and stop."""
+    if server.server is None:
+        server.start()
+    return server
+
+
+@pytest.fixture
+def rabbitmq(request):
+    """The URL in EVLAB_RABBITMQ; or else the server that this file may kill, because a start takes seconds."""
+    return os.environ.get("EVLAB_RABBITMQ") or request.getfixturevalue("node").url
 
 
 @pytest.fixture
@@ -255,28 +280,11 @@ def test_a_handler_that_sleeps_starves_the_heartbeats_and_one_that_yields_does_n
 # -------------------------------------------------------------------------------------------- a server that dies
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    try:
-        node = Node(tmp_path_factory.mktemp("rabbitmq"))
-    except NotInstalled as missing:
-        (pytest.fail if MUST else pytest.skip)(f"a server that dies is not tested: {missing}")
-    with node:
-        yield node
-
-
-@pytest.fixture
-def node(server):
-    """A server that the tests may freeze, kill and stop."""
-    if server.server is None:
-        server.start()
-    return server
-
-
 def test_a_publish_waits_for_its_confirm(node):
     """The server is frozen; `publish` returns only after it has thawed."""
     with RabbitRouter(node.url) as router:
         queue = router.declare_queue()
+        router.publish("", queue, b"0")  # so that the channel is there
         thawed = threading.Event()
 
         def thaw():

@@ -92,9 +92,9 @@ def confirms_before_the_disk(patch):
 def forgets_to_say_redelivered(patch):
     requeue = Queue.requeue
 
-    def silent(self, items):
+    def silent(self, items, given):
         flags = [item.redelivered for item in items]
-        requeue(self, items)
+        requeue(self, items, given)
         for item, flag in zip(items, flags, strict=True):
             item.redelivered = flag
 
