@@ -12,6 +12,7 @@ that was refunded and made again, orders that are too new to be in the log, good
 from __future__ import annotations
 
 from collections.abc import Collection
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -31,7 +32,7 @@ COMES, DOES, SLOWLY, HOT = 2, 5, 1, 7
 
 def truth_of(seed: int, faults: Collection[str] | None = None) -> dict[str, str]:
     """The faults of a day, each with its culprit. faults: these instead of the three that the seed chooses."""
-    return _Day(seed, faults).truth
+    return dict(_day(seed, faults).truth)
 
 
 def evidence_of(seed: int, faults: Collection[str] | None = None) -> dict[str, Any]:
@@ -45,19 +46,29 @@ def evidence_of(seed: int, faults: Collection[str] | None = None) -> dict[str, A
     log: what the workers wrote, each [minute, worker, text].
     Raises `InvalidUse` for a seed that is no int, and for a fault that is not known.
     """
-    return _Day(seed, faults).play()
+    return _day(seed, faults).play()
+
+
+def _day(seed: int, faults: Collection[str] | None) -> _Day:
+    if type(seed) is not int:
+        raise InvalidUse(f"the seed {seed!r:.40} is not an int", next_step="write evidence_of(seed=7)")
+    unknown = [fault for fault in faults or () if fault not in FAULTS]
+    if unknown:
+        raise InvalidUse(f"there is no fault {unknown[0]!r:.40}", next_step=f"choose among {', '.join(FAULTS)}")
+    return _made(seed, None if faults is None else tuple(faults))
+
+
+@lru_cache(maxsize=4)
+def _made(seed: int, faults: tuple[str, ...] | None) -> _Day:
+    """The same day for its evidence and its truth."""
+    return _Day(seed, faults)
 
 
 class _Day:
-    def __init__(self, seed: int, faults: Collection[str] | None):
-        if type(seed) is not int:
-            raise InvalidUse(f"the seed {seed!r:.40} is not an int", next_step="write evidence_of(seed=7)")
+    def __init__(self, seed: int, faults: tuple[str, ...] | None):
         self.chance = Random(f"{seed}/duty")
         chosen = self.chance.sample(FAULTS, 3)  # drawn in any case: what else is drawn does not depend on it
         self.faults = tuple(chosen if faults is None else faults)
-        unknown = [fault for fault in self.faults if fault not in FAULTS]
-        if unknown:
-            raise InvalidUse(f"there is no fault {unknown[0]!r:.40}", next_step=f"choose among {', '.join(FAULTS)}")
         self.customers = [f"c-{number}" for number in self.chance.sample(range(1, 99), 60)]
         self.home = {name: partition(name.encode(), len(OWNERS)) for name in self.customers}
         self.slow = self.chance.choice(sorted(set(OWNERS.values())))
@@ -78,11 +89,11 @@ class _Day:
         chance, first = self.chance, self.chance.randint(100, 800)
         burst = self._customer_in(self.burst_partition)
         self.placed: list[tuple[int, str, str, int]] = []
+        living = {number: [name for name, home in self.home.items() if home == number] for number in OWNERS}
         for minute in range(MINUTES):
             came = []
             for number in OWNERS:
-                names = [name for name, home in self.home.items() if home == number]
-                came += [chance.choice(names) for _ in range(COMES)]
+                came += [chance.choice(living[number]) for _ in range(COMES)]
             came += [burst] * 9 * (2 <= minute < 5) * ("slow worker" not in self.faults)
             came += [self.hot] * HOT * (minute >= BREAKS and "hot key" in self.faults)
             chance.shuffle(came)
@@ -104,11 +115,14 @@ class _Day:
         self.reserved: list[str] = []
         self.log: list[list] = []
         self.cents = {order: cents for _, order, _, cents in self.placed}
-        lag = []
+        lag, coming = [], iter(self.placed)
+        last = next(coming)
         for minute in range(1, MINUTES + 1):
-            for came, order, name, _ in self.placed:
-                if came == minute - 1 < MINUTES - 1 and not ("lost event" in self.faults and order == self.lost):
+            while last[0] == minute - 1 < MINUTES - 1:
+                _, order, name, _ = last
+                if not ("lost event" in self.faults and order == self.lost):
                     self.records[self.home[name]].append([order, name])
+                last = next(coming)
             for number in OWNERS:
                 self._work(minute, number)
             if minute % LOOK == 0:

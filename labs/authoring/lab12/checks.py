@@ -6,6 +6,7 @@ The days are those of evlab/course/duty.py; what the seed has hidden in them is 
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -51,10 +52,15 @@ def report_of(case: Case, number: int, faults: tuple[str, ...] | None) -> tuple[
         note(case, f"14:40, partition {partition} of {row['owner']}: committed {row['committed']}, end {row['end']}")
     got = case.call("find", day, node="duty")
     given = "" if faults is None else f", {list(faults)}"
+    note(case, f"the report says {describe(got)}")
     note(case, f"this day is evidence_of({number}{given}); it hides {describe(truth)}")
     if not isinstance(got, dict) or not set(got) <= set(FAULTS):
         case.blame("NO_REPORT", f"`find` returned {describe(got)}; a dict from names of faults to culprits is asked "
                                 "for", *case.entries("note"))
+    for fault, culprit in got.items():
+        if not culprit or isinstance(culprit, list | dict):
+            case.blame("NO_REPORT", f"the culprit of the {fault} is {describe(culprit)}: one name is asked for, and a "
+                                    "fault that is not there is left out", *case.entries("note"))
     return got, truth
 
 
@@ -71,6 +77,20 @@ def holds(case: Case, got: dict, truth: dict, mixed: bool = False) -> None:
             hint = "MIXED_UP" if mixed else LOOKS_ALIKE.get(fault, "MIXED_UP")
             case.blame(hint, f"the report names a {fault}, {describe(got[fault])}, and there was none",
                        *case.entries("note"))
+
+
+@q1.check("each day is looked at anew", histories=1)
+def anew(case: Case):
+    quiet, full = (case.random.randrange(100_000) for _ in range(2))
+    first, _ = report_of(case, quiet, ())
+    second, _ = report_of(case, full, FAULTS)
+    again, _ = report_of(case, quiet, ())
+    lines = case.entries("note")
+    if again != first:
+        case.blame("REMEMBERS", f"the first day once more, and its report was {describe(first)} and is "
+                                f"{describe(again)}: that is left over from the day between", *lines)
+    if first and first == second:
+        case.blame("NOT_OF_THE_DAY", f"two days, and the same report for both: {describe(first)}", *lines)
 
 
 @q1.check("what only looks like a fault is not called one", histories=6)
@@ -103,8 +123,10 @@ class Shop:
 
     def __init__(self, case: Case, dies_at: int = 0):
         self.case, self.dies_at, self.moments = case, dies_at, 0
-        self.taken: dict[str, str] = {}
-        """Ids of reservations that stand, and their orders."""
+        self.taken: dict[str, tuple[str, dict]] = {}
+        """Ids of reservations that stand, their orders and what was taken."""
+        self.put_back: set[str] = set()
+        """Orders whose goods were released."""
         self.charges: dict[str, tuple[str, int]] = {}
         self.answers: dict[tuple[str, str], Any] = {}
         self.ends: dict[str, list[str]] = {}
@@ -149,11 +171,11 @@ class Shop:
         self._is_text(id, order)
         if not isinstance(items, dict) or not all(type(pieces) is int for pieces in items.values()):
             raise EvlabError(f"invalid quantity in {order}")
-        return self.answers.setdefault(("reserve", id), self._take(id, order))
+        return self.answers.setdefault(("reserve", id), self._take(id, order, items))
 
-    def _take(self, id: str, order: str) -> bool:
+    def _take(self, id: str, order: str, items: dict) -> bool:
         if ("reserve", id) not in self.answers and order not in self.sold_out:
-            self.taken[id] = order
+            self.taken[id] = order, items
         return order not in self.sold_out
 
     def _release(self, id: Any) -> None:
@@ -161,7 +183,8 @@ class Shop:
         if id not in self.taken and ("release", id) not in self.answers:
             raise EvlabError(f"nothing is reserved under {id}")
         self.answers["release", id] = None
-        self.taken.pop(id, None)
+        if id in self.taken:
+            self.put_back.add(self.taken.pop(id)[0])
 
     def _charge(self, id: Any, order: Any, cents: Any) -> bool:
         self._is_text(id, order)
@@ -195,13 +218,15 @@ def placed(case: Case, number: int, text: bool = False, customer: str = "c-7", c
                       items={"CUP-01": "2" if text else 2})
 
 
-def deliver(case: Case, shop: Shop, event: Event, most: int = 6) -> int:
+def deliver(case: Case, shop: Shop, event: Event, most: int = 6, bad: bool = False, moves: bool = False) -> int:
     """Deliver until the answer returns, in a new process after each death; how many deliveries it took.
 
-    An error is not committed, so the record comes again with the next number of its attempt.
+    An error is not committed, so the record comes again with the next number of its attempt. An answer's own error
+    counts as that if it raised it, or if the record is `bad`, at its first two attempts. moves: each attempt is in
+    another process.
     """
     for attempt in range(1, most + 1):
-        node = f"worker-{attempt}" if shop.dies_at else "worker"
+        node = f"worker-{attempt}" if shop.dies_at or moves else "worker"
         finished = case.world.spawn(case.calling("handle", shop.port(node), event, attempt, node=node), node)
         finished.then(lambda _: None)
         case.world.run(until=case.world.now() + 60)
@@ -214,32 +239,45 @@ def deliver(case: Case, shop: Shop, event: Event, most: int = 6) -> int:
         error = finished.error
         if error is None:
             case.blame("STUCK", "the call is not done after a minute of the world's time", name="stuck")
-        if not isinstance(error, AnswerRaised) or not (
-                error.foreign or (error.line.strip().startswith("raise") and error.type != "NotImplementedError")):
+        if not isinstance(error, AnswerRaised) or not (error.foreign or _let_out(error) or (bad and attempt < 3)):
             raise error
         note(case, f"attempt {attempt} at {event.key} failed: {error}", "log")
     return most + 1
 
 
+def _let_out(error: AnswerRaised) -> bool:
+    """Did the answer raise it on purpose?"""
+    return re.search(r"\b(raise|assert)\b", error.line) is not None and error.type != "NotImplementedError"
+
+
 def ended(case: Case, shop: Shop, event: Event, due: str) -> None:
     """Has the order the end that it should have, once, with its money and its goods?"""
     order, lines = event.key, case.entries("note")
-    charged = sum(1 for one, _ in shop.charges.values() if one == order)
-    if not shop.ends.get(order) and order not in shop.dead:
+    sums = [cents for one, cents in shop.charges.values() if one == order]
+    goods = [items for one, items in shop.taken.values() if one == order]
+    ends = shop.ends.get(order)
+    if not ends and order not in shop.dead:
         case.blame("NO_END", f"`handle` returned, so {order} is committed, and it has no end: {due} was due", *lines)
-    if charged > 1:
-        case.blame("CHARGED_AGAIN", f"{order} was delivered again, and is charged {often(charged)}", *lines)
-    standing = sum(1 for one in shop.taken.values() if one == order)
-    if standing > 1:
-        case.blame("CHARGED_AGAIN", f"{order} was delivered again, and its goods are taken {often(standing)}",
+    if len(sums) > 1:
+        case.blame("CHARGED_AGAIN", f"{order} was delivered again, and is charged {often(len(sums))}", *lines)
+    if len(goods) > 1:
+        case.blame("CHARGED_AGAIN", f"{order} was delivered again, and its goods are taken {often(len(goods))}",
                   *lines)
-    if shop.ends.get(order) != [due]:
+    if due != "paid" and sums:
+        case.blame("CHARGED_FOR_NOTHING", f"the stock said no to {order}, and its card is charged all the same", *lines)
+    if ends != [due]:
         hint = "DEAD_TOO_SOON" if order in shop.dead else "WRONG_END"
-        case.blame(hint, f"{order} was to end {due!r}, and it is {describe(shop.ends.get(order) or 'a dead letter')}",
+        case.blame(hint, f"{order} was to end {due!r}, and it is {describe(ends or 'a dead letter')}", *lines)
+    if due == "paid" and sums and not goods and order in shop.silent and order in shop.put_back:
+        case.blame("PUT_BACK", f"{order} is paid, and its goods were put back: asked again with the same id, the stock "
+                               "answers as before and takes nothing", *lines)
+    if due == "paid" and (len(sums), len(goods)) != (1, 1):
+        case.blame("WRONG_END", f"{order} ended as paid, with {len(sums)} charges and {len(goods)} reservations",
                    *lines)
-    if due == "paid" and (charged, standing) != (1, 1):
-        case.blame("WRONG_END", f"{order} ended as paid, with {charged} charges and {standing} reservations", *lines)
-    if due != "paid" and standing:
+    if due == "paid" and (sums, goods) != ([event.data["cents"]], [event.data["items"]]):
+        case.blame("WRONG_AMOUNT", f"{order} is {event.data['cents']} cents for {describe(event.data['items'])}; the "
+                                   f"bank took {describe(sums[0])} for {describe(goods[0])}", *lines)
+    if due != "paid" and goods:
         case.blame("GOODS_KEPT", f"{order} ended {due!r}, and its goods are still taken", *lines)
 
 
@@ -260,7 +298,8 @@ def two_are_two(case: Case):
         event = placed(case, number)
         deliver(case, shop, event, 3)
         charged = [one for one, _ in shop.charges.values()].count(event.key)
-        if shop.ends.get(event.key) and (charged < 1 or event.key not in shop.taken.values()):
+        taken = event.key in [one for one, _ in shop.taken.values()]
+        if shop.ends.get(event.key) and (charged < 1 or not taken):
             case.blame("SHARED_ID", f"{event.key} was taken for order-{first}: it has no charge or no goods",
                        *case.entries("note"))
         ended(case, shop, event, "paid")
@@ -279,28 +318,35 @@ def dies(case: Case):
           histories=4)
 def silent(case: Case):
     shop, event = Shop(case), placed(case, 50 + turn(case))
-    shop.silent[event.key] = 1 + turn(case)
-    deliver(case, shop, event)
+    times = (1, 2, 3, 12)[turn(case) % 4]
+    shop.silent[event.key] = times
+    deliver(case, shop, event, times + 2)
     if event.key in shop.dead:
-        case.blame("DEAD_TOO_SOON", f"the bank was silent {1 + turn(case)} times, and {event.key} is a dead letter: "
+        case.blame("DEAD_TOO_SOON", f"the bank was silent {often(times)}, and {event.key} is a dead letter: "
                                     "the order was well, the bank was not", *case.entries("note"))
+    if shop.ends.get(event.key) and "paid" not in shop.ends[event.key]:
+        case.blame("SILENCE_IS_NO_ANSWER", f"the bank was silent {often(times)}, and {event.key} ended "
+                                           f"{shop.ends[event.key][0]!r}: nobody had said no", *case.entries("note"))
     ended(case, shop, event, "paid")
 
 
 @q2.check("a record that can't be read is tried three times, and is a dead letter then", histories=2)
 def poison(case: Case):
-    shop, event = Shop(case), placed(case, 60, text=True)
-    attempts = deliver(case, shop, event, 8)
+    shop, event, moves = Shop(case), placed(case, 60, text=True), turn(case) % 2 == 1
+    attempts = deliver(case, shop, event, 8, bad=True, moves=moves)
     lines = case.entries("note")
-    if shop.ends.get(event.key) or event.key in shop.taken.values():
+    if shop.taken or shop.put_back:
         case.blame("GUESSED", f"{event.key} has its quantities as text, and `handle` took them for numbers: mending is "
                               "for whoever looks at the dead letters", *lines)
     if attempts > 8:
-        case.blame("FOR_EVER", f"{event.key} can't be read, and after 8 attempts everything behind it still waits",
-                   *lines)
+        case.blame("FOR_EVER", f"{event.key} can't be read, and after 8 attempts{', each in another process,' * moves} "
+                               "everything behind it still waits", *lines)
     if event.key not in shop.dead:
         case.blame("NO_END", f"{event.key} can't be read, `handle` returned after attempt {attempts}, and it is "
                              "nowhere: no end, no dead letter", *lines)
+    if shop.ends.get(event.key):
+        case.blame("WRONG_END", f"{event.key} is a dead letter, and ended {shop.ends[event.key][0]!r} as well: whoever "
+                                "mends it will be told that it is done", *lines)
     if attempts != 3:
         case.blame("DEAD_TOO_SOON" if attempts < 3 else "FOR_EVER", f"{event.key} was a dead letter after {attempts} "
                    f"attempt{'s' * (attempts > 1)}, and three are asked for", *lines)
@@ -354,6 +400,7 @@ def accused(case: Case, books: Books) -> list[list[str]]:
     day = {"orders": books.orders, "ends": books.ends, "ledger": books.ledger, "before": books.before,
            "after": books.after}
     got = case.call("audit", day, node="books")
+    note(case, f"the audit says {describe(got)}", "books")
     if not isinstance(got, list) or not all(isinstance(one, list | tuple) and len(one) == 2 for one in got):
         case.blame("NO_LIST", f"`audit` returned {describe(got)}; a list of [what, whose] is asked for",
                    *case.entries("note"))
@@ -368,13 +415,26 @@ def audited(case: Case, books: Books, due: list[list[str]], missed: str, accuses
             case.blame(missed, f"{one} is missing from the findings: {describe(got)}", *lines)
     for one in got:
         if one not in due or got.count(one) > 1:
-            case.blame(accuses, f"the findings have {one}, and "
-                                f"{'once is enough' if one in due else 'that is in order'}", *lines)
+            why = "once is enough" if one in due else "nobody placed that order, so it is a stranger and no more" \
+                if one[1] in (*books.ends, *(line[1] for line in books.ledger)) and one[1] not in books.orders else \
+                "that is in order"
+            case.blame(accuses, f"the findings have {one}, and {why}", *lines)
 
 
 @q3.check("good books have no findings", histories=5)
 def good_books(case: Case):
     audited(case, Books(case), [], "ACCUSES")
+
+
+@q3.check("each audit begins anew", histories=1)
+def audits_anew(case: Case):
+    good, bad = Books(case), Books(case)
+    bad.charge("order-1")
+    bad.after["CUP-01"] -= 1
+    before, _, after = (accused(case, books) for books in (good, bad, good))
+    if after != before:
+        case.blame("REMEMBERS", f"the first day's books once more: the audit said {describe(before)}, and says "
+                                f"{describe(after)} now. That is left over from the day between", *case.entries("note"))
 
 
 @q3.check("a refund makes a double charge good", histories=3)
@@ -401,20 +461,30 @@ def open_orders(case: Case):
 
 @q3.check("each order has cost what it costs, and nothing else", histories=8)
 def money(case: Case):
-    kind = turn(case) % 4
+    kind = turn(case) % 8
     books = _pair(case) if kind == 2 else Books(case)
+    due, hint = [["overcharged", "order-1"]], "MONEY"
     if kind == 0:
         books.charge("order-1")
-        due = [["overcharged", "order-1"]]
     elif kind == 1:
         books.ledger = [line for line in books.ledger if line[1] != "order-1"]
         due = [["undercharged", "order-1"]]
     elif kind == 2:  # the sum agrees
-        due = [["overcharged", "order-1"], ["undercharged", "order-3"]]
-    else:
-        books.charge("order-2")  # it was declined
-        due = [["overcharged", "order-2"]]
-    audited(case, books, due, ("MONEY", "MONEY", "TOTALS_HIDE", "ONLY_PAID")[kind])
+        due, hint = [["overcharged", "order-1"], ["undercharged", "order-3"]], "TOTALS_HIDE"
+    elif kind in (3, 4):  # it was declined, or refused
+        books.ends["order-2"] = "declined" if kind == 3 else "refused"
+        books.charge("order-2")
+        due, hint = [["overcharged", "order-2"]], "ONLY_PAID"
+    elif kind == 5:  # a cent too much
+        books.charge("order-1", 1)
+    elif kind == 6:  # and one too few
+        books.charge("order-1", -1)
+        due = [["undercharged", "order-1"]]
+    else:  # paid for, and it has no end
+        books.orders["order-99"] = {"cents": 700, "items": {"CUP-01": 1}}
+        books.charge("order-99")
+        due, hint = [["open", "order-99"], ["overcharged", "order-99"]], "ONLY_PAID"
+    audited(case, books, due, hint)
 
 
 def _pair(case: Case) -> Books:
@@ -448,11 +518,16 @@ def stock(case: Case):
 
 @q3.check("an order that nobody placed is a stranger, at the bank and among the ends", histories=4)
 def strangers(case: Case):
-    books = Books(case)
-    if turn(case) % 2:
-        books.ledger.append(["ch-77", "order-777", 900])
-    else:
+    books, kind = Books(case), turn(case) % 4
+    if kind == 0:
         books.ends["order-777"] = "refused"
+    else:
+        books.charge("order-777", 900)
+    if kind == 2:  # refunded: the bank kept nothing, and the line is there
+        books.charge("order-777", -900)
+    if kind == 3:  # on both sides, and charged twice
+        books.ends["order-777"] = "paid"
+        books.charge("order-777", 900)
     try:
         audited(case, books, [["stranger", "order-777"]], "STRANGER", "STRANGER")
     except AnswerRaised as error:

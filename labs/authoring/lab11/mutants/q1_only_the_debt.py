@@ -1,5 +1,5 @@
 # Works the debt off as if nothing more came in.
-# expect: lab11.q1 fails, hint=MEAN_NOT_PEAK
+# expect: lab11.q1 fails, hint=ONLY_THE_DEBT
 
 # answer: lab11.q1
 import math

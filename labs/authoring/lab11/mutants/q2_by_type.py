@@ -1,4 +1,4 @@
-# Keys by the event's type: two partitions have all the work.
+# Keys by the event's type: two types, and murmur2 has both in one partition of eight.
 # expect: lab11.q2 fails, hint=HOT_PARTITION
 
 # answer: lab11.q2

@@ -1,0 +1,24 @@
+# Charges euros.
+# expect: lab12.q2 fails, hint=WRONG_AMOUNT
+
+# answer: lab12.q2
+from evlab import EvlabError
+
+
+def handle(shop, event, attempt):
+    """One delivery of an order."""
+    order, items, cents = event.data["order"], event.data["items"], event.data["cents"]
+    try:
+        reserved = shop.reserve(order, order, items)
+    except EvlabError as error:
+        if attempt < 3:
+            raise
+        shop.dead_letter(order, str(error))
+        return
+    if not reserved:
+        shop.end(order, "refused")
+    elif shop.charge(order, order, cents / 100):
+        shop.end(order, "paid")
+    else:
+        shop.release(order)
+        shop.end(order, "declined")
