@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import pathlib
+import pwd
+import shutil
 import signal
 import socket
+import stat
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 
-__all__ = ["LOOPBACK", "DidNotStart", "NotInstalled", "answers", "end", "free_port", "start", "wait_until"]
+__all__ = ["LOOPBACK", "DidNotStart", "NotInstalled", "answers", "end", "exists", "free_port", "place", "start",
+           "wait_until"]
 
 LOOPBACK = "127.0.0.1"
 
@@ -35,6 +40,30 @@ def answers(port: int) -> bool:
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex((LOOPBACK, port)) == 0
+
+
+def exists(user: str) -> bool:
+    """Whether the machine knows a user of that name."""
+    try:
+        pwd.getpwnam(user)
+    except KeyError:
+        return False
+    return True
+
+
+def place(user: str | None, folder: pathlib.Path, kind: str) -> tuple[pathlib.Path, bool]:
+    """Where the files of a server are that runs as `user`, and whether that is a temporary folder.
+
+    A user who cannot get into `folder`, as a parent of it is somebody else's alone, gets a temporary one.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if user is None:
+        return folder, False
+    temporary = not all(parent.stat().st_mode & stat.S_IXOTH for parent in folder.parents)
+    if temporary:
+        folder = pathlib.Path(tempfile.mkdtemp(prefix=f"evlab-{kind}-"))
+    shutil.chown(folder, user, pwd.getpwnam(user).pw_gid)
+    return folder, temporary
 
 
 def start(command: list[str], log: pathlib.Path, **more) -> subprocess.Popen:

@@ -12,12 +12,10 @@ import pwd
 import re
 import shutil
 import signal
-import stat
 import subprocess
-import tempfile
 from collections.abc import Iterator
 
-from brokers.common import LOOPBACK, DidNotStart, NotInstalled, end, free_port, start, wait_until
+from brokers.common import LOOPBACK, DidNotStart, NotInstalled, end, exists, free_port, place, start, wait_until
 
 __all__ = ["Server", "running"]
 
@@ -50,8 +48,8 @@ class Server:
 
     def __init__(self, folder: str | os.PathLike):
         self.programs = _programs()
-        self.user = next(filter(_exists, USERS)) if os.getuid() == 0 else None
-        self.folder, self._temporary = _place(self.user, pathlib.Path(folder).absolute())
+        self.user = next(filter(exists, USERS)) if os.getuid() == 0 else None
+        self.folder, self._temporary = place(self.user, pathlib.Path(folder).absolute(), "postgres")
         self.data, self.log = self.folder / "data", self.folder / "server.log"
         self.port, self.settings = free_port(), dict(SETTINGS)
         self.dsn = f"postgresql://{NAME}@{LOOPBACK}:{self.port}/{NAME}"
@@ -133,8 +131,8 @@ class _AlreadyThere(Exception):
 def _programs() -> pathlib.Path:
     """The folder of initdb and its companions: the one in the PATH, or the newest. Raises `NotInstalled`."""
     found = [pathlib.Path(os.path.realpath(path)).parent for path in [shutil.which("initdb")] if path]
-    for place in PLACES:
-        found += sorted(pathlib.Path("/").glob(place[1:]), key=_version, reverse=True)
+    for where in PLACES:
+        found += sorted(pathlib.Path("/").glob(where[1:]), key=_version, reverse=True)
     for folder in found:
         if all((folder / name).exists() for name in ("initdb", "postgres", "pg_isready", "createdb")):
             return folder
@@ -157,23 +155,3 @@ def _parents() -> Iterator[tuple[int, int]]:
 
 def _version(folder: pathlib.Path) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", str(folder))]
-
-
-def _exists(user: str) -> bool:
-    try:
-        pwd.getpwnam(user)
-    except KeyError:
-        return False
-    return True
-
-
-def _place(user: str | None, folder: pathlib.Path) -> tuple[pathlib.Path, bool]:
-    """Where the files of the server are, and whether that is a temporary folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if user is None:
-        return folder, False
-    temporary = not all(parent.stat().st_mode & stat.S_IXOTH for parent in folder.parents)
-    if temporary:
-        folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{NAME}-postgres-"))
-    shutil.chown(folder, user)
-    return folder, temporary

@@ -8,15 +8,12 @@ from __future__ import annotations
 import contextlib
 import os
 import pathlib
-import pwd
 import shutil
 import signal
-import stat
 import subprocess
-import tempfile
 from collections.abc import Iterator
 
-from brokers.common import LOOPBACK, NotInstalled, answers, end, free_port, start, wait_until
+from brokers.common import LOOPBACK, NotInstalled, answers, end, exists, free_port, place, start, wait_until
 
 __all__ = ["Node", "running"]
 
@@ -44,8 +41,8 @@ class Node:
     def __init__(self, folder: str | os.PathLike):
         self.script = _program("rabbitmq-server", "apt-get install rabbitmq-server")
         self.epmd_program = _program("epmd", "apt-get install erlang-base")
-        self.user = USER if os.getuid() == 0 and _exists(USER) else None
-        self.folder, self._temporary = _place(self.user, pathlib.Path(folder).absolute())
+        self.user = USER if os.getuid() == 0 and exists(USER) else None
+        self.folder, self._temporary = place(self.user, pathlib.Path(folder).absolute(), "rabbitmq")
         self.port, self.url = free_port(), ""
         self.epmd: subprocess.Popen | None = None
         self.server: subprocess.Popen | None = None
@@ -124,23 +121,3 @@ def _program(name: str, cure: str) -> str:
             return found
     raise NotInstalled(f"{name} is not on this machine. Next step: {cure}, or set EVLAB_RABBITMQ to the URL of a "
                        "server")
-
-
-def _exists(user: str) -> bool:
-    try:
-        pwd.getpwnam(user)
-    except KeyError:
-        return False
-    return True
-
-
-def _place(user: str | None, folder: pathlib.Path) -> tuple[pathlib.Path, bool]:
-    """Where the files of the node are, and whether that is a temporary folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if user is None:
-        return folder, False
-    temporary = not all(parent.stat().st_mode & stat.S_IXOTH for parent in folder.parents)
-    if temporary:
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="evlab-rabbitmq-"))
-    shutil.chown(folder, user, user)
-    return folder, temporary

@@ -14,6 +14,7 @@ _HOME_OF = {
     "drill": "drills.notebook",
     "hint": "checking",
     "interview": "drills.notebook",
+    "load_engines": "data",
     "load_orders": "data",
     "predict": "questions",
     "quiz": "questions",

@@ -1,4 +1,4 @@
-"""Where the course's files are, and the shop's orders that run through every notebook."""
+"""Where the course's files are, the shop's orders that run through every notebook, and what real servers did."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pathlib
 
 from evlab.errors import EvlabError, InvalidUse
 
-__all__ = ["CourseFileError", "course_folder", "load_orders"]
+__all__ = ["CourseFileError", "course_folder", "load_engines", "load_orders"]
 
 
 class CourseFileError(EvlabError):
@@ -48,6 +48,20 @@ def load_orders(limit: int | None = None) -> list[dict]:
     except OSError as error:
         raise _damaged(f"data/orders.jsonl cannot be read: {error.strerror}") from error
     return orders
+
+
+def load_engines() -> dict:
+    """What real servers did when `python benchmarks/engines.py` last ran: machine, servers, gap, rates.
+
+    "gap" is what `evlab.engines.postgres_gap.gap` gave; "rates" has a row for each engine, in messages a second.
+    Raises `CourseFileError` if data/engines.json is missing or damaged.
+    """
+    try:
+        return json.loads((course_folder() / "data" / "engines.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise CourseFileError("data/engines.json is missing or damaged", path="data/engines.json",
+                              why="notebook 23 draws from it where no real server runs",
+                              next_step="run `git checkout -- data/engines.json` in the course's folder") from error
 
 
 def _order(line: bytes, number: int) -> dict:

@@ -10,7 +10,7 @@ from typing import Any
 
 from evlab.engines import NotOnThisEngine
 from evlab.env import Later, Real, here
-from evlab.errors import InvalidUse
+from evlab.errors import EvlabError, InvalidUse
 from evlab.event import Event
 from evlab.router.errors import Nacked, PreconditionFailed
 from evlab.router.exchanges import TYPES
@@ -20,7 +20,8 @@ from evlab.router.queues import Depth
 try:
     import pika
 except ImportError as missing:
-    raise ImportError('RabbitMQ is spoken to with pika. Next step: pip install "evlab[rabbitmq]"') from missing
+    raise EvlabError("RabbitMQ's client is not installed", why="evlab needs pika for RabbitRouter only",
+                     next_step='pip install "evlab[rabbitmq]"') from missing
 
 from evlab.engines.rabbitmq_channel import RabbitChannel
 from evlab.engines.rabbitmq_forms import queue_arguments
