@@ -1,11 +1,11 @@
-"""One day of the shop, from noon to six, and what breaks at 14:05: the whole system of the course on one clock.
+"""One afternoon of the shop, and what breaks at 14:05: the whole system of the course on one clock.
 
-Orders of data/orders.jsonl are placed in `shop`, which notes each in its database together with an event. Relays carry
-events to the log every three minutes. The group `inventory` takes goods out of the stock or refuses; the group
-`payment` charges cards at the bank, which may decline; then inventory puts the goods back. The group `analytics` keeps
-a read model. A record that a service gives up goes to `dead_letters`.
+From half past one to four, orders of data/orders.jsonl are placed in `shop`, which notes each in its database together
+with an event. Relays carry events to the log every three minutes. The group `inventory` takes goods out of the stock or
+refuses; the group `payment` charges cards at the bank, which may decline; then inventory puts the goods back. The group
+`analytics` keeps a read model. A record that a service gives up goes to `dead_letters`.
 
-    day = open_day(seed=10).run()
+    day = open_day(seed=185).run()
     day.samples     # the lag of every group, every three minutes
     day.audit()     # do money and stock agree?
 
@@ -23,6 +23,7 @@ import msgspec
 
 from evlab.course.incident_plan import (
     FAULTS,
+    MENDS,
     OPENS,
     REPAIRS,
     Repairs,
@@ -60,8 +61,8 @@ CARRY = LOOK = 180.0
 """Seconds between two rounds of a relay, and between two looks at the lag."""
 PROMISE = 15 * 60.0
 """Seconds within which 99 % of the orders are to be paid or refused."""
-STOCK, SPEAKERS = 2_000, 120
-"""Pieces of everything at noon; the speaker AUD-01 is short."""
+STOCK, SPEAKERS = 2_000, 160
+"""Pieces of everything at half past one; the speaker AUD-01 is short."""
 
 
 class Audit(NamedTuple):
@@ -78,7 +79,7 @@ class Audit(NamedTuple):
     cents_too_much: int
     """What the bank took, less what the captured orders cost."""
     pieces_off: int
-    """Over all goods: how far the stock is from what it was at noon, less what was sold."""
+    """Over all goods: how far the stock is from what it was at the opening, less what was sold."""
 
     @property
     def sound(self) -> bool:
@@ -121,10 +122,14 @@ class Day:
         self.payment.execute("CREATE TABLE payments (order_id TEXT PRIMARY KEY, cents INTEGER)")
         self.view.execute("CREATE TABLE orders (id TEXT PRIMARY KEY, status TEXT, cents INTEGER, placed REAL, "
                           "closed REAL)")
-        self.stock_at_noon = dict(self.inventory.rows("SELECT sku, pieces FROM stock"))
+        self.stock_at_open = dict(self.inventory.rows("SELECT sku, pieces FROM stock"))
         self.inboxes = {"inventory": Inbox(self.inventory, "inventory"), "payment": Inbox(self.payment, "payment")}
         self.outboxes = {"shop": Outbox(self.shop), "inventory": Outbox(self.inventory),
                          "payment": Outbox(self.payment)}
+        self.world.after(OPENS - 600, self._open)
+
+    def _open(self) -> None:
+        """Ten minutes before the first customer all processes start."""
         for outbox in self.outboxes.values():
             self.world.spawn(self._relay(outbox), "relay")
         for group, count in MEMBERS.items():
@@ -133,9 +138,9 @@ class Day:
         self.world.spawn(self._customers(), "shop")
         self.world.spawn(self._watch())
         if self.repairs.mend is not None:
-            self.world.after(at("16:30"), self._redrive)
+            self.world.after(MENDS - self.world.now(), self._redrive)
 
-    def run(self, until: str = "18:00") -> Day:
+    def run(self, until: str = "17:00") -> Day:
         """Let the day go on until the clock says so; returns the day."""
         self.world.run(until=at(until))
         return self
@@ -159,7 +164,7 @@ class Day:
         return Relay(outbox, publish, flush=producer.flush).follow(every=CARRY)
 
     def _watch(self) -> Generator:
-        yield OPENS
+        yield OPENS - self.world.now()
         while True:
             yield LOOK
             for group in GROUPS:
@@ -213,7 +218,7 @@ class Day:
         captured = dict(self.payment.rows("SELECT order_id, cents FROM payments"))
         status = Counter(event.type for event in {(e.type, e.data["order_id"]): e for e in self.events}.values())
         charges = Counter(charge.order_id for charge in self.bank.ledger)
-        stock = Counter(self.stock_at_noon)
+        stock = Counter(self.stock_at_open)
         for id in captured:
             for sku, pieces in self.placed[id][1]["items"].items():
                 stock[sku] -= int(pieces)
@@ -226,8 +231,8 @@ class Day:
                      sum(abs(left[sku] - pieces) for sku, pieces in stock.items()))
 
 
-def open_day(seed: int = 10, faults: Collection[str] = FAULTS, **repairs: Any) -> Day:
-    """A day that has not begun: `open_day(seed=10).run()`.
+def open_day(seed: int = 185, faults: Collection[str] = FAULTS, **repairs: Any) -> Day:
+    """A day that has not begun: `open_day(seed=185).run()`.
 
     faults: which of `FAULTS` strike at 14:05. repairs: fields of `Repairs`, as attempts=3.
     Raises `InvalidUse` for a fault or a repair that is not known.

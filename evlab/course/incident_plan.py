@@ -12,13 +12,13 @@ from evlab.errors import InvalidUse
 from evlab.event import Event
 from evlab.log.partitioner import partition
 
-__all__ = ["BREAKS", "CLOSES", "FAULTS", "OPENS", "ORDERS_PARTITIONS", "REPAIRS", "Repairs", "Trouble", "arrivals",
-           "at", "clock", "placed", "trouble_of", "usual_orders"]
+__all__ = ["BREAKS", "CLOSES", "FAULTS", "MENDS", "OPENS", "ORDERS_PARTITIONS", "REPAIRS", "Repairs", "Trouble",
+           "arrivals", "at", "clock", "placed", "trouble_of", "usual_orders"]
 
 FAULTS = ("hot key", "slow consumer", "poison record", "doubled payment")
 """What can break. Each alone has a sign of its own: see `Trouble`."""
 ORDERS_PARTITIONS = 3
-FIRST, LAST, IMPORTED, MINUTES = 545, 1744, 300, 20
+FIRST, LAST, IMPORTED, MINUTES = 918, 1517, 300, 20
 """The day's orders by their numbers in data/orders.jsonl; how many a partner adds, and within how many minutes."""
 
 
@@ -37,7 +37,7 @@ def clock(seconds: float) -> str:
     return f"{hours:02d}:{minutes:02d}"
 
 
-OPENS, BREAKS, CLOSES = at("12:00"), at("14:05"), at("17:00")
+OPENS, BREAKS, MENDS, CLOSES = at("13:30"), at("14:05"), at("15:30"), at("16:00")
 
 
 class Trouble(NamedTuple):
@@ -54,7 +54,7 @@ class Trouble(NamedTuple):
 
 
 class Repairs(NamedTuple):
-    """What may be changed in the system. The defaults are how it stood at noon; `REPAIRS` has a cure for each fault."""
+    """What may be changed in the system. The defaults are how it broke; `REPAIRS` has a cure for each fault."""
 
     key: Callable[[dict], str] = lambda order: order["customer"]
     """Which key an order has in the log, and so which partition it is in."""
@@ -64,7 +64,7 @@ class Repairs(NamedTuple):
     attempts: int | None = None
     """How often a record is tried before it becomes a dead letter; None: for ever."""
     mend: Callable[[dict], dict] | None = None
-    """What is done at 16:30 to the data of each dead letter, before it is published again; None: nobody looks."""
+    """What is done at 15:30 to the data of each dead letter, before it is published again; None: nobody looks."""
     charge_id: Callable[[Event, str], str] = lambda event, fresh: fresh
     """The id of a charge. The bank takes each id once. `fresh` is a new one at each attempt."""
 

@@ -144,8 +144,8 @@ def payment(day: Day, event: Event, name: str) -> None:
         if new:
             if taken:
                 day.payment.execute("INSERT INTO payments VALUES (?, ?)", (id, cents))
-            day.outboxes["payment"].add(event.caused("PaymentCaptured" if taken else "PaymentDeclined", event.data,
-                                                    source="payment", key=id))
+            said = "PaymentCaptured" if taken else "PaymentDeclined"
+            day.outboxes["payment"].add(event.caused(said, event.data, source="payment", key=id))
 
 
 def _dies_when_told(day: Day, name: str) -> None:

@@ -56,11 +56,13 @@ class Wall(Figure):
         self.notes, self.columns = notes, columns
 
 
-def wall(board: Any, *, title: str, here: str = "", marked: Iterable[str] = (), columns: int = 0) -> Wall:
+def wall(board: Any, *, title: str, here: str = "", at: int = 0, marked: Iterable[str] = (),
+         columns: int = 0) -> Wall:
     """Draw a board (see `evlab.widgets.storm.Board`).
 
-    title: the finding, in a sentence. here: the id of the note that is chosen; it lies on a light. marked: the ids of
-    notes with a rule broken; each gets a dashed border and a "!". columns: how many to draw at least.
+    title: the finding, in a sentence. here: the id of the note that is chosen; it lies on a light, and so does the
+    number of the column `at`. marked: the ids of notes with a rule broken; each gets a dashed border and a "!".
+    columns: how many to draw at least.
     Raises `InvalidUse` for a title without words.
     """
     if not isinstance(title, str) or not title.strip():
@@ -72,7 +74,7 @@ def wall(board: Any, *, title: str, here: str = "", marked: Iterable[str] = (), 
         lines.append(f"  {column} {board.context(column) or '(no context)'}: {_told(board, column, here, set(marked))}")
     alt = f"{sentence(title)} {_counts(board)}"
     svg = Svg(WIDTH, title, alt)
-    notes, places, bottom = _draw(svg, board, count, here, set(marked))
+    notes, places, bottom = _draw(svg, board, count, here, at, set(marked))
     return Wall(svg.render(bottom), alt, "\n".join(lines), notes, places)
 
 
@@ -94,7 +96,7 @@ def _counts(board: Any) -> str:
     return f"On the board: {', '.join(told)}."
 
 
-def _draw(svg: Svg, board: Any, count: int, here: str, marked: set[str]) -> tuple[dict, dict, float]:
+def _draw(svg: Svg, board: Any, count: int, here: str, at: int, marked: set[str]) -> tuple[dict, dict, float]:
     top = svg.heading() + 2
     y, tops = top + BAND + 26, {}
     for row in ROWS:
@@ -109,7 +111,10 @@ def _draw(svg: Svg, board: Any, count: int, here: str, marked: set[str]) -> tupl
     _contexts(svg, board, count, top, y)
     notes = {}
     for column in range(1, count + 1):
-        svg.text(_left(column) + COLUMN / 2, top + BAND + 15, str(column), size=SMALL, anchor="middle", colour=MUTED)
+        middle = _left(column) + COLUMN / 2
+        if column == at:
+            svg.rect(middle - 11, top + BAND + 2, 22, 18, fill=HIGHLIGHT, radius=8)
+        svg.text(middle, top + BAND + 15, str(column), size=SMALL, anchor="middle", colour=MUTED, bold=column == at)
         for row, line in tops.items():
             for index, note in enumerate(board.cell(row, column)):
                 box = Box(_left(column) + 3, line + index * (NOTE + GAP), _left(column) + COLUMN - 3,

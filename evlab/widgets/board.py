@@ -17,8 +17,9 @@ from evlab.widgets.view import Button, Note, Select, Slider, Spot, Table, Text
 
 __all__ = ["DONE", "PAGE", "EventStorming"]
 
-SHOWN = 5
-"""How many of the missing things are told in words; all are marked on the board."""
+SHOWN, KEPT = 5, 100
+"""How many of the missing things are told in words (all are marked on the board), and how many steps can be taken back.
+"""
 
 
 def _notes(*columns: tuple[tuple[str, str], ...]) -> list[dict]:
@@ -61,29 +62,35 @@ class EventStorming(Playground):
 
     name: ClassVar[str] = "event-storming"
     title: ClassVar[str] = "Events, what causes them, and what they cause"
+    version: ClassVar[int] = 2
     lead: ClassVar[str] = ("Choose a note with the mouse, or with Tab and Enter. Drag it, or move it with the arrow "
-                           "keys. Every note with a ! breaks a rule.")
+                           "keys. Every note with a ! breaks a rule; choose it to read which. Press an empty place to "
+                           "put new notes there.")
 
     def start(self, seed: int) -> None:
         self.board = PAGE.copy()
         self.wall, self.chosen, self.place = "page", self.board.notes[0].id, 1
         self.kind, self.said = "event", ""
+        self.past: list[tuple] = []
+        """What can be taken back: board, chosen note, place and wall of before, and what was done."""
 
     @classmethod
     def of(cls, board: Board) -> Self:
         """A playground whose wall holds this board. The run that leads there is recorded, so it can be replayed."""
         made = cls().do("wall", "empty")
         for note in board.notes:
-            made.do("note", "").do("kind", note.kind).do("column", note.column).do("add", note.text)
-        made.do("note", "")
+            made.do("place", note.column).do("kind", note.kind).do("add", note.text)
         for column, name in sorted(board.contexts.items()):
-            made.do("column", column).do("context", name)
+            made.do("place", column).do("context", name)
         return made
 
     # ------------------------------------------------------------------------------------------ what a click does
 
     def act(self, name: str, value: Any) -> None:
+        before = self.board.copy(), self.chosen, self.place, self.wall
         getattr(self, f"_do_{name}")(value)
+        if name != "undo" and self.board != before[0]:
+            self.past = [*self.past[1 - KEPT:], (*before, self.said)]
 
     @property
     def note(self) -> Sticky | None:
@@ -109,12 +116,20 @@ class EventStorming(Playground):
         self.said = f"{_called(self.note)} is up, in column {self.column}."
 
     def _do_column(self, value: int) -> None:
-        if self.note:
-            self.board.move(self.chosen, value)
-            self.said = f"{_called(self.note)} is in column {value} now."
-        else:
-            self.said = f"Column {value}."
+        self.board.move(self.chosen, value)
         self.place = value
+        self.said = f"{_called(self.note)} is in column {value} now."
+
+    def _do_place(self, value: int) -> None:
+        if self.column != value:
+            self.chosen = ""
+        self.place = value
+        self.said = f"New notes go into column {value}."
+
+    def _do_turn(self, value: str) -> None:
+        before = _called(self.note)
+        self.board.turn(self.chosen, value)
+        self.said = f"{before} is for {value} now."
 
     def _do_text(self, value: str) -> None:
         before = _called(self.note)
@@ -149,6 +164,11 @@ class EventStorming(Playground):
         self.chosen, self.place = self.board.notes[0].id if self.board.notes else "", 1
         self.said = f"On the wall: {BOARDS[value]}."
 
+    def _do_undo(self, _: None) -> None:
+        self.board, self.chosen, self.place, self.wall, done = self.past[-1]
+        self.past = self.past[:-1]
+        self.said = f"Taken back: {done}"
+
     # -------------------------------------------------------------------------------------------- what goes out
 
     def export(self, form: str = "run") -> Any:
@@ -163,7 +183,8 @@ class EventStorming(Playground):
     def render(self) -> dict:
         found = missing(self.board)
         picture = wall(self.board, title=self._finding(len(found)), here=self.chosen, columns=COLUMNS,
-                       marked=[one.note for one in found])
+                       at=self.column, marked=[one.note for one in found])
+        found.sort(key=lambda one: one.note != self.chosen)  # what is wrong with the chosen note comes first
         notes = [Note(f"Column {one.column}: {one.says} {one.cure[:1].upper()}{one.cure[1:]}.", "bad")
                  for one in found[:SHOWN]]
         if len(found) > SHOWN:
@@ -195,28 +216,32 @@ class EventStorming(Playground):
         none = "" if note else "Choose a note first."
         options = {"": "none"} | {one.id: f"{one.column} {one.kind}: {one.text}"
                                   for one in sorted(self.board.notes, key=lambda one: one.column)}
-        one, other = "The chosen note", "Its column"
+        one, other, new = "The chosen note", "The column", "A new note"
         return [
             Select("note", "note", group=one, options=options, value=self.chosen),
-            Slider("column", "column", group=one, low=1, high=COLUMNS, value=column, live=True,
+            Slider("column", "column", group=one, low=1, high=COLUMNS, value=column, live=True, blocked=none,
                    help="Left is earlier. The arrow keys move the note too, here and on the board."),
             Text("text", "text", group=one, value=note.text if note else "", limit=LENGTH, blocked=none,
                  help="On a policy: the event that it waits for."),
+            Select("turn", "is for", group=one, options=list(KINDS), value=note.kind if note else self.kind,
+                   blocked=none),
             Button("remove", "Take it off", group=one, look="harm", blocked=none),
             Text("context", "bounded context", group=other, value=self.board.context(column), limit=LENGTH,
                  placeholder="no context", help="Columns with one name are one context, wherever they stand."),
             Button("earlier", "\u2190 earlier", group=other, blocked="It is the first." if column == 1 else "",
                    help="The column changes places with the one before."),
             Button("later", "later \u2192", group=other, blocked="It is the last." if column == COLUMNS else ""),
-            Select("kind", "kind", group="A new note, in that column", options=list(KINDS), value=self.kind),
-            Text("add", "text, then Enter", group="A new note, in that column", value="", limit=LENGTH,
-                 placeholder="OrderPlaced"),
+            Slider("place", "in column", group=new, low=1, high=COLUMNS, value=column),
+            Select("kind", "kind", group=new, options=list(KINDS), value=self.kind),
+            Text("add", "text, then Enter", group=new, value="", limit=LENGTH, placeholder="OrderPlaced"),
+            Button("undo", "Undo", group="The wall", blocked="" if self.past else "Nothing to take back."),
             Select("wall", "show", group="The wall", options=BOARDS, value=self.wall,
-                   help="What is on the wall now goes."),
+                   help="What is on the wall now goes; Undo brings it back."),
         ]
 
     def _spots(self, picture: Wall) -> list[Spot]:
-        spots = [Spot(f"column-{number}", box[:2], (box.x1 - box.x0, box.y1 - box.y0), "", drop=("column", number))
+        spots = [Spot(f"column-{number}", box[:2], (box.x1 - box.x0, box.y1 - box.y0), "", press=("place", number),
+                      drop=("column", number))
                  for number, box in picture.columns.items()]
         for note in sorted(self.board.notes, key=lambda note: note.column):
             box, choose = picture.notes[note.id], [("note", note.id)] * (note.id != self.chosen)
@@ -232,7 +257,7 @@ class EventStorming(Playground):
 
     def digest(self) -> str:
         state = [self.board.to_data(), [note.id for note in self.board.notes], self.chosen, self.place, self.kind,
-                 self.wall]
+                 self.wall, [(board.to_data(), *rest) for board, *rest in self.past]]
         return hashlib.blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()
 
 

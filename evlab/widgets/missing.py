@@ -77,14 +77,25 @@ def _policies(board: Board) -> Iterator[Missing]:
     for policy in board.of("policy"):
         causes = board.causes(policy)
         if not causes:
-            yield _found("NO_SUCH_EVENT", policy, f"A policy waits for {policy.text!r}, and no such event is there.",
+            yield _found("NO_SUCH_EVENT", policy,
+                         f"A policy waits for {policy.text!r}, and no such event is there.",
                          "put that event on the board, or write the name of another")
         elif min(event.column for event in causes) >= policy.column:
-            yield _found("TOO_EARLY", policy, f"A policy acts on {policy.text!r} before that has happened.",
+            yield _found("TOO_EARLY", policy,
+                         f"A policy acts on {policy.text!r} before that has happened.",
                          "move its column behind the event")
         if not board.of("command", policy.column):
             yield _found("POLICY_ALONE", policy, f"Whenever {policy.text!r} happens: what then?",
                          "put the command under the policy")
+
+
+def _without_command(board: Board) -> Iterator[Missing]:
+    for note in [*board.of("person"), *board.of("aggregate"), *board.of("system")]:
+        if not board.of("command", note.column):
+            if note.kind == "person":
+                yield _found("WANTS_NOTHING", note, f"{note.text!r} gives no command.", "put the command under it")
+            else:
+                yield _found("NOT_ASKED", note, f"Nothing asks {note.text!r} to decide.", "put the command above it")
 
 
 def _contexts(board: Board) -> Iterator[Missing]:
@@ -112,4 +123,4 @@ def _read_models(board: Board) -> Iterator[Missing]:
                          "move it under an event that changes what it shows")
 
 
-_RULES = (_names, _events, _commands, _policies, _read_models, _contexts)
+_RULES = (_names, _events, _commands, _policies, _without_command, _read_models, _contexts)

@@ -96,6 +96,15 @@ class Board:
         """Write another text on a note. Raises `InvalidUse` for no text."""
         self._replace(self.note(id)._replace(text=_text(text)))
 
+    def turn(self, id: str, kind: str) -> None:
+        """Make it a note of another kind. Raises `InvalidUse` for an unknown note or kind, and for a full place."""
+        if kind not in KINDS:
+            raise InvalidUse(f"{kind!r} is no kind of note", next_step=f"use one of {', '.join(KINDS)}")
+        note, turned = self.note(id), self.note(id)._replace(kind=kind)
+        if KINDS[note.kind] != KINDS[kind]:
+            self._room(turned, note.column)
+        self._replace(turned)
+
     def remove(self, id: str) -> None:
         """Take a note off the board."""
         self.notes.remove(self.note(id))
@@ -161,8 +170,10 @@ class Board:
                 "contexts": {str(column): self.contexts[column] for column in sorted(self.contexts)}}
 
     def copy(self) -> Self:
-        """Another board with the same notes."""
-        return type(self)(**self.to_data())
+        """Another board with the same notes, under the same ids."""
+        made = type(self)()
+        made.notes, made.contexts, made._made = list(self.notes), dict(self.contexts), self._made
+        return made
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Board) and self.to_data() == other.to_data()
@@ -178,8 +189,8 @@ class Board:
     def _room(self, note: Sticky, column: int) -> None:
         row = KINDS[note.kind]
         if len(self.cell(row, column)) >= IN_CELL:
-            raise InvalidUse(f"column {column} holds {IN_CELL} notes in the row {row!r} already",
-                             why="one column is one step",
+            raise InvalidUse(f"Column {column} holds {IN_CELL} notes in the row {row!r} already",
+                             why="One column is one step",
                              next_step="use another column, or swap columns to make room")
 
 
@@ -211,7 +222,7 @@ def _words(name: str) -> Iterator[str]:
 def _text(text: str) -> str:
     made = safe(text, 200).strip()
     if not re.search(r"[^\W_]", made):
-        raise InvalidUse("a note needs a text", why="its name is what the others talk about")
+        raise InvalidUse("A note needs a text", why="Its name is what the others talk about")
     if len(made) > LENGTH:
         raise InvalidUse(f"{made[:40]!r} has {len(made)} letters, and a note takes {LENGTH}")
     return made

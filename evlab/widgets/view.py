@@ -208,6 +208,7 @@ class Spot:
     coordinates. What a spot does is a press of a control, (id, value), so a run replays without any picture.
 
     press: done by a click, or by Enter when the spot has the focus; None for a place that can only be dropped on.
+    A spot without a label is for the mouse alone; some control does the same for the keyboard.
     drop: done when another spot is dragged here, after that one's own press. keys: the presses of a key, by its name
     in the browser, as in {"ArrowLeft": [("column", 2)]}. label: what a screen reader says.
     """

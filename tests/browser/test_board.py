@@ -50,6 +50,24 @@ def test_a_note_is_dragged_and_then_moved_by_the_arrow_keys(lab, card):
     answered(card, lambda: card.get_by_label("kind", exact=True).select_option(label="command"))
     answered(card, lambda: (card.get_by_label("text, then Enter").fill("ChargeCard"), page.keyboard.press("Enter")))
     assert "19 notes" not in card.locator("img").get_attribute("alt")
+    typed = card.get_by_label("text, then Enter")
+    assert typed.input_value() == "", "ready for the next one"
+    for words, left in (("Fraud check", ""), ("Third command", "Third command")):  # the column holds two, no third
+        answered(card, lambda words=words: (typed.fill(words), page.keyboard.press("Enter")))
+        assert typed.input_value() == left
+    assert "holds 2 notes" in card.inner_text()
+    answered(card, card.get_by_role("button", name="Undo").click)
+    before = card.locator("img").get_attribute("alt")
+    command = card.get_by_role("button", name="command ChargeCard")
+    command.focus()
+    answered(card, lambda: page.keyboard.press("Delete"))
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')").startswith("event "), "a neighbour's"
+    answered(card, card.get_by_role("button", name="Undo").click)
+    assert card.locator("img").get_attribute("alt") == before and command.count() == 1
+    empty = middle(card.get_by_role("button", name="event StockReleased"))[0] + 2 * middle(command)[0] - 2 * middle(
+        card.get_by_role("button", name="event StockReserved"))[0], middle(command)[1]
+    answered(card, lambda: page.mouse.click(*empty))
+    assert card.get_by_label("in column").input_value() == "8", "an empty place is for new notes"
     lab.run_cell(1)
     said = page.locator(".jp-CodeCell").nth(1).locator(".jp-OutputArea-output").inner_text().strip()
     assert said == "True 7 payment"

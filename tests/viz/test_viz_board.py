@@ -22,7 +22,7 @@ LETTERS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20).filter(
 
 def drawn(board, **more):
     svg = Svg(900, "A title", "words")
-    _draw(svg, board, 8, more.get("here", ""), set(more.get("marked", ())))
+    _draw(svg, board, 8, more.get("here", ""), more.get("at", 0), set(more.get("marked", ())))
     svg.render(2000)
     return svg
 
@@ -50,7 +50,7 @@ def test_what_breaks_a_rule_has_a_sign_and_the_chosen_note_a_light():
 
 @pytest.mark.parametrize("board", [PAGE, DONE, Board()], ids=["page", "done", "empty"])
 def test_no_word_leaves_the_page_or_lies_on_another(board):
-    svg = drawn(board, here="n1", marked=[note.id for note in board.notes])
+    svg = drawn(board, here="n1", at=1, marked=[note.id for note in board.notes])
     assert svg.overflow() == [] and svg.collisions() == []
 
 

@@ -58,7 +58,9 @@ def test_the_page_of_talk_has_holes_and_the_finished_board_has_none():
      "OrderPaid"),
     (["policy: OrderPlaced, command: Ship, aggregate: Parcel, event: ParcelShipped", WHOLE], "TOO_EARLY",
      "OrderPlaced"),
-    ([WHOLE, "read model: Sales"], "VIEW_ALONE", "Sales")])
+    ([WHOLE, "read model: Sales"], "VIEW_ALONE", "Sales"),
+    ([WHOLE, "person: cashier"], "WANTS_NOTHING", "cashier"),
+    ([WHOLE, "aggregate: Refund"], "NOT_ASKED", "Refund"), ([WHOLE, "system: printer"], "NOT_ASKED", "printer")])
 def test_each_rule_names_the_note_that_breaks_it(columns, code, note):
     made = board(*columns)
     [found] = missing(made)
@@ -124,7 +126,7 @@ def test_a_full_place_an_unknown_kind_and_an_empty_note_are_refused():
     for refused in (lambda: made.add("event", "OrderKept", 1), lambda: made.add("star", "x", 1),
                     lambda: made.add("event", " ?! ", 2), lambda: made.add("event", "x" * 29, 2),
                     lambda: made.add("event", "OrderKept", 9), lambda: made.move("n4", True),
-                    lambda: made.note("n99")):
+                    lambda: made.note("n99"), lambda: made.turn("n2", "event"), lambda: made.turn("n2", "star")):
         with pytest.raises(InvalidUse):
             refused()
     third = made.add("event", "OrderKept", 2)
@@ -245,6 +247,48 @@ def test_a_new_note_lies_where_the_chosen_one_lies_and_is_chosen_then():
     assert playground.note is None and playground.column == 2 and playground.board.of("policy", 2) == []
 
 
+def test_an_empty_place_is_chosen_for_new_notes_and_moves_nothing():
+    playground = EventStorming().do("place", 7)
+    assert playground.note is None and playground.column == 7 and playground.board == PAGE
+    assert playground.do("kind", "question").do("add", "Returns?").note.column == 7
+    assert playground.do("place", 7).note is not None, "the chosen note stands there"
+    with pytest.raises(InvalidUse):
+        EventStorming().do("place", 7).do("column", 3)
+
+
+def test_a_note_can_become_one_of_another_kind():
+    playground = EventStorming().do("note", "n12").do("turn", "command")
+    assert [note.text for note in playground.board.of("command", 4)] == ["ChargeCard"] and playground.note.id == "n12"
+    assert "NOT_PAST" not in codes(playground.board)
+
+
+def test_each_step_can_be_taken_back_up_to_the_beginning():
+    playground = EventStorming()
+    with pytest.raises(InvalidUse):
+        playground.do("undo")
+    seen = []
+    for name, value in (("note", "n12"), ("text", "CardCharged"), ("column", 8), ("turn", "question"), ("later", None),
+                        ("context", "sales"), ("remove", None), ("place", 2), ("add", "Paid"), ("wall", "empty")):
+        before = playground.board.copy()
+        control = next(one for one in playground.render()["controls"] if one.id == name)
+        if not control.blocked:
+            playground.do(name, value)
+        if playground.board != before:
+            seen.append((before, [note.id for note in before.notes]))
+    assert len(seen) == 7
+    for before, ids in reversed(seen):
+        playground.do("undo")
+        assert playground.board == before and [note.id for note in playground.board.notes] == ids
+        assert playground.render()["said"].startswith("Taken back: ")
+    assert playground.board == PAGE
+    assert EventStorming.replay(playground.export()).digest() == playground.digest()
+
+
+def test_what_is_wrong_with_the_chosen_note_is_told_first():
+    playground = EventStorming().do("note", "n16")  # the policy of column 6, the last one found
+    assert playground.view["texts"][0]["text"].startswith("Column 6: A policy waits for 'CardDeclined'")
+
+
 def test_what_a_board_refuses_is_said_and_changes_nothing():
     playground = EventStorming().do("wall", "done").do("note", "n9")
     before = playground.board.to_data()
@@ -269,7 +313,8 @@ def test_it_goes_out_as_a_run_as_data_and_as_python():
 
 def test_two_states_that_look_different_have_two_digests():
     same = EventStorming().digest()
-    for name, value in (("note", "n2"), ("kind", "policy"), ("wall", "empty"), ("column", 3), ("context", "sales")):
+    for name, value in (("note", "n2"), ("kind", "policy"), ("wall", "empty"), ("column", 3), ("context", "sales"),
+                        ("place", 3), ("turn", "policy")):
         assert EventStorming().do(name, value).digest() != same, name
     assert EventStorming(9).digest() == same, "nothing is drawn by chance"
 
@@ -277,7 +322,8 @@ def test_two_states_that_look_different_have_two_digests():
 def test_each_note_can_be_pressed_dragged_and_moved_by_keys_where_it_is_drawn():
     view = EventStorming().view
     spots = {spot["id"]: spot for spot in view["spots"]}
-    assert spots["column-4"]["drop"] == ["column", 4] and spots["column-4"]["press"] is None
+    assert spots["column-4"]["drop"] == ["column", 4] and spots["column-4"]["press"] == ["place", 4]
+    assert spots["column-4"]["label"] == "", "for the mouse alone: the keyboard has a slider"
     note = spots["n6"]
     assert note["press"] == ["note", "n6"] and note["label"] == "event ReceiptSent, column 2"
     assert note["keys"] == {"ArrowLeft": [["note", "n6"], ["column", 1]], "ArrowRight": [["note", "n6"], ["column", 3]]}
@@ -307,12 +353,14 @@ def test_where_widgets_do_not_run_the_board_is_a_picture_and_words(monkeypatch):
 
 @FEWER
 @given(st.lists(st.tuples(st.sampled_from(["note", "column", "text", "remove", "context", "earlier", "later", "kind",
-                                           "add", "wall"]), st.integers(0, 40), WORDS), max_size=14), st.integers(0, 3))
+                                           "add", "wall", "place", "turn", "undo"]),
+                          st.integers(0, 40), WORDS), max_size=14), st.integers(0, 3))
 def test_any_run_replays(presses, seed):
     playground = EventStorming(seed)
     for name, number, text in presses:
         control = next(one for one in playground.render()["controls"] if one.id == name)
         options = list(getattr(control, "options", []))
-        value = options[number % len(options)] if options else {"column": number % COLUMNS + 1}.get(name, text[:28])
-        playground.heard(name, None if name in ("remove", "earlier", "later") else value, 1)
+        plain = number % COLUMNS + 1 if name in ("column", "place") else text[:28]
+        value = options[number % len(options)] if options else plain
+        playground.heard(name, None if name in ("remove", "earlier", "later", "undo") else value, 1)
     assert EventStorming.replay(playground.export()).digest() == playground.digest()

@@ -268,7 +268,10 @@ class Card {
     const wanted = new Set(list.map((spot) => spot.id));
     for (const [id, made] of this.spots) {
       if (wanted.has(id)) continue;
-      if (made.node === document.activeElement) this.copyButton.focus();
+      if (made.node === document.activeElement) {
+        const near = [made.node.nextElementSibling, made.node.previousElementSibling];
+        (near.find((one) => one && one.tagName === "BUTTON") || this.copyButton).focus();
+      }
       made.node.remove();
       this.spots.delete(id);
     }
@@ -285,19 +288,21 @@ class Card {
       made.node.style.top = `${((spot.start[1] - y) / height) * 100}%`;
       made.node.style.width = `${(spot.size[0] / width) * 100}%`;
       made.node.style.height = `${(spot.size[1] / height) * 100}%`;
-      if (spot.press) made.node.setAttribute("aria-label", spot.label);
+      if (spot.press && spot.label) made.node.setAttribute("aria-label", spot.label);
     }
   }
 
   buildSpot(spot) {
-    const node = element(spot.press ? "button" : "div", spot.press ? "evlab-spot evlab-held" : "evlab-spot");
+    const held = Boolean(spot.press && spot.label);  // without a label it is for the mouse alone
+    const node = element(held ? "button" : "div", held ? "evlab-spot evlab-held" : "evlab-spot");
     const made = { node, spot };
     node.evlabSpot = made;
     if (!spot.press) return made;
-    node.type = "button";
+    if (held) node.type = "button";
     let dragged = false;
     node.addEventListener("pointerdown", (event) => {
       dragged = false;
+      if (!held) return;
       const up = (end) => {
         document.removeEventListener("pointerup", up);
         document.removeEventListener("pointercancel", up);
@@ -591,16 +596,22 @@ const MAKE = {
     input.spellcheck = false;
     const made = field(card, control, input);
     made.node.append(input);
+    let known = null;
+    let sent = "";
     input.addEventListener("change", () => {
+      sent = input.value;
       if (!card.press(made, input.value)) input.value = made.control.value;
     });
-    let known = null;
     made.update = (now, latest) => {
       input.maxLength = now.limit;
       input.size = now.limit > 60 ? 22 : 11;
       input.placeholder = now.placeholder;
-      // What is being typed stays, unless Python itself has changed the value.
-      if (latest && (now.value !== known || document.activeElement !== input)) input.value = now.value;
+      // What is being typed stays, unless Python itself has changed the value, or took it and wants the next one.
+      const taken = sent && input.value === sent && !now.value && !card.model.get("view").problem;
+      if (latest && (taken || now.value !== known || document.activeElement !== input)) {
+        input.value = now.value;
+        sent = "";
+      }
       known = now.value;
       block(made, now);
     };
