@@ -40,7 +40,7 @@ class KafkaPlaces:
     _failure: EvlabError | None
 
     def _came(self, _: client.Consumer, partitions: list[client.TopicPartition]) -> None:
-        new = [(one.topic, one.partition) for one in partitions]
+        new = [(one.topic, one.partition) for one in partitions if self in self.log._consumers]  # not while it closes
         try:
             places = self._places(new) if new else {}
         except (EvlabError, client.KafkaException):  # librdkafka finds the places by itself, a little later

@@ -57,7 +57,8 @@ class KafkaProducer(KafkaTransactions):
     """Sends records to the topics of `log`. The arguments are those of evlab.log's `Producer`, and so are the errors.
 
     partitioner: a function of (key, number of partitions); by default librdkafka's `murmur2_random`, which gives the
-    same numbers as Kafka's Java client and evlab. (librdkafka's own default is CRC32.) request_batches: not used;
+    same numbers as Kafka's Java client and evlab. (librdkafka's own default is CRC32.) Without a key a record stays on
+    one partition for twice the linger, where Java and evlab wait until a batch is full. request_batches: not used;
     librdkafka has up to five requests under way. codec: "snappy" and "lz4" are there, too. linger: 5 ms by default.
     idempotent: librdkafka may ask for its producer id half a second after it was made only, and all acks wait for that.
     """

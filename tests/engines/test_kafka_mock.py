@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import pathlib
 import socket
 import subprocess
@@ -31,6 +32,10 @@ QUICK_JOIN = 1.5
 
 
 class OnTheMock(OnKafka):
+    def producer(self, **more):
+        """Not idempotent, which a real broker's run of the contract is: each first ack would wait for half a second."""
+        return super().producer(**{"idempotent": False, **more})
+
     def consumer(self, group, topics, **more):
         return super().consumer(group, topics, **{"session_timeout": QUICK_JOIN, **more})
 
@@ -232,6 +237,7 @@ def threads() -> int:
 
 
 def test_close_leaves_nothing_behind_and_twice_is_closed():
+    gc.collect()  # what other tests have left ends now
     begun = threads()
     log = kafka_log()
     sent(log)
@@ -242,7 +248,7 @@ def test_close_leaves_nothing_behind_and_twice_is_closed():
     log.close()
     log.close()
     assert unsent.value.offset == 3, "it was sent on the way out"
-    assert eventually(lambda: threads() == begun) and "closed" in repr(log)
+    assert eventually(lambda: threads() <= begun) and "closed" in repr(log)
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", int(address.split(":")[1]))) != 0
     for call in (log.topics, log.producer, lambda: log.consumer("email", "orders"), consumer.poll, consumer.commit,
