@@ -107,17 +107,25 @@ class Real:
         self._handlers: dict[tuple[str, str], Callable] = {}
         self._streams: dict[str, random.Random] = {}
         self._due: list[tuple[float, int, Timer]] = []
+        self._most_due = 1000
         self._number = itertools.count()
         self._ready: collections.deque[tuple] = collections.deque()
         self._stepping = False
 
-    def now(self) -> float:
-        return time.time()
+    now = staticmethod(time.time)  # no function around it: a producer asks for the time of each record
 
     def after(self, delay: float, call: Callable[[], Any]) -> Timer:
         timer = Timer(call)
         heapq.heappush(self._due, (time.monotonic() + check_delay(delay), next(self._number), timer))
+        if len(self._due) > self._most_due:
+            self._sweep()
         return timer
+
+    def _sweep(self) -> None:
+        """Let go of timers that were cancelled. A timeout nearly always is, long before it is due."""
+        self._due = [one for one in self._due if one[2].call is not None]
+        heapq.heapify(self._due)
+        self._most_due = 2 * len(self._due) + 1000
 
     def spawn(self, process: Process, node: str | None = None) -> Later:
         check_process(process)

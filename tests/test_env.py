@@ -142,6 +142,16 @@ def test_what_is_due_is_called_in_order():
     assert called == [0.0, 0.01, 0.02]
 
 
+def test_cancelled_timers_do_not_gather_and_the_others_ring_in_their_order():
+    env, rung = Real(), []
+    kept = [env.after(0.001 * number, lambda number=number: rung.append(number)) for number in (3, 1, 2)]
+    for _ in range(20_000):
+        env.after(60.0, rung.clear).cancel()
+    assert len(env._due) <= 1000 + len(kept)
+    env.drive(lambda: len(rung) == 3)
+    assert rung == [1, 2, 3]
+
+
 def test_a_cancelled_timer_is_never_called_and_not_waited_for():
     env, called = Real(), []
     timer = env.after(30, lambda: called.append("late"))

@@ -1,20 +1,24 @@
-"""Reading records that lie in a batch as equal steps of a stair: those of one size, laid out alike.
+"""Records that lie in a batch as equal steps of a stair: those of one size, laid out alike.
 
 Most batches have long stretches of them: one kind of event, its fields of fixed width. There the byte at some place of
 each record is every `step`-th byte of the batch: one slice has them all, and one comparison says whether they are what
 they must be. Then `struct` cuts out keys and values. A record of a batch of 500 takes less than half of the time that
 it takes in the loop of evlab.log.rows, which reads all the rest.
+
+Written they are in a third of its time, if the whole batch is alike: all keys and values are joined with the same bytes
+between them, and then the offsets are laid over them, which are again every `step`-th byte.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
-from evlab.log.varints import LENGTHS, ONE, TWO, CorruptBatch, decode_varint
+from evlab.log.varints import LENGTHS, ONE, TIMES, TWO, CorruptBatch, decode_varint
 
-__all__ = ["FAR", "Unusual", "split_alike"]
+__all__ = ["FAR", "Unusual", "join_alike", "split_alike"]
 
 FAR = 2**62
 """Two timestamps nearer to 0 than this have a sum of 64 bits."""
@@ -27,6 +31,58 @@ _cutter = lru_cache(struct.Struct)
 
 class Unusual(Exception):
     """Something that is left to a slower way of reading, which finds out whether it is right."""
+
+
+# ------------------------------------------------------------------------------------------------------------ writing
+
+
+def join_alike(times: Sequence[int], keys: Sequence[bytes], values: Sequence[bytes], base: int) -> bytes:
+    """What `join_columns` gives for records without headers whose offsets are 0, 1, 2, ...: if all keys have one size,
+    all values too, and many records each ms. If not: `Unusual`. base: what the timestamps count from."""
+    count = len(keys)
+    try:
+        if len(keys[0]) != len(keys[-1]) or len(values[0]) != len(values[-1]) or len(times) != count:
+            raise Unusual  # nearly all that are not alike end here
+        (key_size,), (value_size,) = set(map(len, keys)), set(map(len, values))
+        before_key, before_value = LENGTHS[key_size], LENGTHS[value_size]
+        pieces = [before_value] * (4 * count)
+        pieces[1::4], pieces[3::4] = keys, values
+        rest = key_size + len(before_value) + value_size  # from the key to the end of the value
+        at, columns = 0, []
+        for start, stop in _same_ms(times):
+            ms, offset = TIMES[times[start] - base], LENGTHS[start]
+            size = 1 + len(ms) + len(offset) + len(before_key) + rest + 1
+            before_offset = b"\0" + LENGTHS[size] + b"\0" + ms  # the headers of the record before, the size, attributes
+            head = before_offset + offset + before_key
+            pieces[4 * start:4 * stop:4] = [head] * (stop - start)
+            step = len(head) + rest
+            for place, right in enumerate(_DELTAS[len(offset)], at + len(before_offset)):
+                columns.append((slice(place, at + step * (stop - start), step), right[start:stop]))
+            at += step * (stop - start)
+    except (TypeError, ValueError, LookupError) as error:  # a null, two sizes, a number that a table has not
+        raise Unusual from error
+    pieces.append(b"\0")
+    body = bytearray().join(pieces)
+    for column, offsets in columns:
+        body[column] = offsets
+    return bytes(memoryview(body)[1:])  # no record is before the first
+
+
+def _same_ms(times: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Where the stretches begin and end in which all have one timestamp, and offsets of as many bytes."""
+    start, stretches = 0, 0
+    if list(times) != sorted(times):
+        raise Unusual
+    while start < len(times):
+        stop = min(bisect_right(times, times[start], start), 64 if start < 64 else 8192)
+        stretches += 1
+        if stretches * _FEW > len(times) or stop <= start:
+            raise Unusual
+        yield start, stop
+        start = stop
+
+
+# ------------------------------------------------------------------------------------------------------------ reading
 
 
 def split_alike(body: bytes, count: int, last_delta: int, base: int) -> tuple:

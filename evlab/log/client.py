@@ -66,8 +66,8 @@ class Client:
 
     def leader(self, topic: str, number: int) -> str | None:
         """The broker that leads a partition, as far as is known."""
-        info = self.metadata.partition(topic, number)
-        return None if info is None else info.leader
+        info = self.metadata.topics.get(topic)
+        return info.partitions[number].leader if info is not None and 0 <= number < len(info.partitions) else None
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has, as far as is known; 0 for a topic that is not known."""

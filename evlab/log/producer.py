@@ -21,7 +21,7 @@ from evlab.event import Event
 from evlab.log.arguments import bytes_of_key, headers_of, of_event
 from evlab.log.client import BACKOFF, unknown
 from evlab.log.compression import CODECS
-from evlab.log.gathering import Batching, Lane, Lanes, RecordMetadata, Sent, all_of
+from evlab.log.gathering import FIELDS, Batching, Lane, Lanes, RecordMetadata, Sent, all_of
 from evlab.log.partitioner import Partitioner
 from evlab.log.shipping import Shipping
 from evlab.log.transactional import Transactional
@@ -61,7 +61,7 @@ class Producer(Shipping, Transactional):
                  transactional_id: str | None = None, patience: float = PATIENCE):
         self.client = log.client() if hasattr(log, "client") else log
         self.env = self.client.env
-        self._now, self._epoch = self.env.now, self.env.epoch
+        self._now = self.env.now
         if not isinstance(acks, int | str) or acks not in ACKS or isinstance(acks, bool):
             raise InvalidUse(f"acks={acks!r:.20} is no promise", next_step='give 0, 1 or "all"')
         self.acks, self.idempotent = ACKS[acks], idempotent and ACKS[acks] == -1
@@ -70,6 +70,7 @@ class Producer(Shipping, Transactional):
             if type(value) is not int or value < 1:
                 raise InvalidUse(f"{name}={value!r:.40} is no number to count with", next_step="give 1 or more")
         self.batch_records, self.batch_bytes, self.request_batches = batch_records, batch_bytes, request_batches
+        self._full = batch_records * FIELDS
         if codec not in CODECS:
             raise InvalidUse(f"codec={codec!r:.40} is not known", next_step='give "none", "gzip" or "zstd"')
         if type(idempotent) is not bool or not (partitioner is None or callable(partitioner)):
@@ -109,33 +110,43 @@ class Producer(Shipping, Transactional):
             value, key, timestamp = of_event(value, key, timestamp)
         if type(key) is not bytes and key is not None:
             key = bytes_of_key(key)
-        if timestamp is None:
-            timestamp = int((self._epoch + self._now()) * 1000)
-        elif type(timestamp) is not int or not 0 <= timestamp < 2**63:
+        if timestamp is not None and (type(timestamp) is not int or not 0 <= timestamp < 2**63):
             raise InvalidUse(f"timestamp={timestamp!r:.40} is no time", next_step="give ms since 1970, a whole number")
-        if type(topic) is not str:
-            raise InvalidUse(f"{topic!r:.40} names no topic", next_step='give a name, such as "orders"')
-        row = timestamp, key, value, headers_of(headers) if headers else ()
-        found = self._topics.get(topic) or self._find(topic)
-        if not found.lanes:
-            later = Later()
-            self._homeless.append((topic, row, partition, later))
-            return later
+        headers = headers_of(headers) if headers else ()
+        try:
+            found = self._topics[topic]
+        except (KeyError, TypeError):
+            found = self._find(topic)
         # The lane of a key is remembered: choosing it anew would take as long as all the rest of this call.
-        lane = (found.by_key.get(key) if partition is None else None) or self._choose(found, key, partition)
+        lane = found.by_key.get(key) if partition is None else None
+        if lane is None:
+            if not found.lanes:
+                return self._wait_for(topic, value, key, headers, timestamp, partition)
+            lane = self._choose(found, key, partition)
         batch = lane.filling
         size = _OVERHEAD + (len(key) if key else 0) + (len(value) if value else 0)
         if batch is None or batch.room < size:
             batch = self._begin(lane)
         batch.room -= size
-        batch.rows.append(row)
-        count, sent = len(batch.rows), Sent()
-        sent._batch, sent._index = batch, count - 1
-        if count >= self.batch_records:
+        if timestamp is not None:
+            batch.dated = True
+        sent, laid = Sent(), batch.laid
+        sent._batch, sent._at = batch, len(laid)
+        laid += (self._now() if timestamp is None else timestamp, key, value, headers)
+        if len(laid) >= self._full:
             self._close_batch(lane)
             if not self.linger or len(lane.waiting) >= self.request_batches:
                 self._ship(lane)
         return sent
+
+    def _wait_for(self, topic: str, value: bytes | None, key: bytes | None, headers: tuple, timestamp: int | None,
+                  partition: int | None) -> Later:
+        """Keep a record until it is known which partitions its topic has."""
+        later = Later()
+        if timestamp is None:
+            timestamp = int((self.env.epoch + self.env.now()) * 1000)
+        self._homeless.append((topic, (timestamp, key, value, headers), partition, later))
+        return later
 
     def _choose(self, topic: Lanes, key: bytes | None, partition: int | None) -> Lane:
         remember = partition is None and key is not None and type(self.partitioner) is Partitioner
@@ -200,6 +211,8 @@ class Producer(Shipping, Transactional):
 
     def _find(self, topic: str) -> Lanes:
         """The lanes of a topic, one for each partition; none if the cluster has to be asked first."""
+        if type(topic) is not str:
+            raise InvalidUse(f"{topic!r:.40} names no topic", next_step='give a name, such as "orders"')
         count = self.client.partitions(topic)
         if not count and (self._asking is None or self._asking.done):
             self._asking, self._asked_at = self.client.refresh(), self.env.now()

@@ -137,7 +137,7 @@ class ProducerState:
     @property
     def first_open(self) -> int | None:
         """The first offset of the earliest open transaction: what is read as committed ends there."""
-        return min(self.open.values(), default=None)
+        return min(self.open.values()) if self.open else None  # asked at each read, and mostly there is none
 
     def aborted_in(self, start: int, end: int) -> list[Aborted]:
         """The aborted transactions with a record in [start, end)."""

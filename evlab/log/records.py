@@ -22,11 +22,11 @@ from google_crc32c import value as crc32c
 from evlab.errors import InvalidUse
 from evlab.event import Event
 from evlab.log.compression import CODECS, compress, decompress
-from evlab.log.rows import INT64, CorruptBatch, check_row, decode_varint, encode_varint, join_rows, split_rows
+from evlab.log.rows import INT64, CorruptBatch, check_row, decode_varint, encode_varint, join_columns, split_rows
 
 __all__ = ["HEADER_SIZE", "OVERHEAD", "Batch", "CorruptBatch", "Header", "Marker", "Record", "check_batch",
-           "decode_batches", "decode_records", "decode_varint", "encode_batch", "encode_rows", "encode_varint",
-           "marker", "read_header", "read_marker", "stamp", "stamped"]
+           "decode_batches", "decode_records", "decode_varint", "encode_batch", "encode_columns", "encode_rows",
+           "encode_varint", "marker", "read_header", "read_marker", "stamp", "stamped"]
 
 HEADER_SIZE = 61
 """Bytes before the records."""
@@ -122,7 +122,7 @@ def encode_batch(records: Iterable[Any], *, keep_offsets: bool = False, base_off
     """A batch of `records`: each a `Record`, or anything with its timestamp, key, value and headers.
 
     Their offsets are base_offset, base_offset + 1, ...; with keep_offsets, those that they have (compaction leaves
-    holes). fields: as for `encode_rows`. Raises `InvalidUse` for what cannot be written, and says which record.
+    holes). fields: as for `encode_columns`. Raises `InvalidUse` for what cannot be written, and says which record.
     """
     try:
         records = list(records)
@@ -137,42 +137,58 @@ def encode_batch(records: Iterable[Any], *, keep_offsets: bool = False, base_off
     return encode_rows(rows, deltas, base_offset=base_offset, **fields)
 
 
-def encode_rows(rows: Sequence[tuple], deltas: Sequence[int] | None = None, *, base_offset: int = 0,
-                leader_epoch: int = 0, producer_id: int = -1, producer_epoch: int = -1, base_sequence: int = -1,
-                transactional: bool = False, control: bool = False, codec: str = "none",
-                delete_horizon: int | None = None, last_offset: int | None = None) -> bytes:
-    """A batch of rows (timestamp, key, value, headers): the producer's fast way, which trusts its caller.
+def encode_rows(rows: Sequence[tuple], deltas: Sequence[int] | None = None, **fields: Any) -> bytes:
+    """A batch of rows (timestamp, key, value, headers); it trusts its caller. fields: as for `encode_columns`."""
+    try:
+        times, keys, values, headers = zip(*rows, strict=True) if rows else ((), (), (), ())
+    except (TypeError, ValueError) as error:
+        raise _refused(rows, error) from error
+    return encode_columns(times, keys, values, headers, deltas, **fields)
 
-    deltas: each record's offset - base_offset; 0, 1, 2, ... if not given. last_offset: the batch's, if it reaches
-    beyond its last record. A batch without records needs it. delete_horizon: see `Header.delete_horizon`, ms.
-    codec: "none", "gzip", "zstd". Raises `InvalidUse`; `NoCodec`.
+
+def encode_columns(times: Sequence[int], keys: Sequence[bytes | None], values: Sequence[bytes | None],
+                   headers: Sequence[tuple] = (), deltas: Sequence[int] | None = None, *, base_offset: int = 0,
+                   leader_epoch: int = 0, producer_id: int = -1, producer_epoch: int = -1, base_sequence: int = -1,
+                   transactional: bool = False, control: bool = False, codec: str = "none",
+                   delete_horizon: int | None = None, last_offset: int | None = None) -> bytes:
+    """A batch of records given by columns: the producer's fast way, which trusts its caller.
+
+    headers: () if there are none. deltas: each record's offset - base_offset; 0, 1, 2, ... if not given. last_offset:
+    the batch's, if it reaches beyond its last record. A batch without records needs it. delete_horizon: see
+    `Header.delete_horizon`, ms. codec: "none", "gzip", "zstd". Raises `InvalidUse`; `NoCodec`.
     """
+    count = len(keys)
     if deltas is None:
-        deltas = range(len(rows))
-    elif len(deltas) != len(rows) or deltas and deltas[0] < 0 or not all(map(lt, deltas, deltas[1:])):
+        deltas = range(count)
+    elif len(deltas) != count or deltas and deltas[0] < 0 or not all(map(lt, deltas, deltas[1:])):
         raise InvalidUse("the offsets of a batch do not ascend from its base_offset",
                          next_step="give the records in the order of their offsets")
-    if last_offset is None and not rows:
+    if last_offset is None and not count:
         raise InvalidUse("a batch without records", next_step="give it one, or a last_offset")
     try:
         last = deltas[-1] if last_offset is None else last_offset - base_offset
-        if last < (deltas[-1] if rows else 0) or base_offset < 0 or base_offset + last not in INT64:
+        if last < (deltas[-1] if count else 0) or base_offset < 0 or base_offset + last not in INT64:
             raise InvalidUse(f"a batch cannot reach from offset {base_offset} to {base_offset + last}",
                              next_step="give a base_offset of 0 or more, and a last_offset that covers the records")
         attributes = CODECS.index(codec) if codec in CODECS else 0  # an unknown one is refused by `compress`
         attributes |= transactional * _TRANSACTIONAL | control * _CONTROL | (delete_horizon is not None) * _HORIZON
-        base = delete_horizon if delete_horizon is not None else rows[0][0] if rows else -1
-        body, newest = join_rows(rows, deltas, base)
+        base = delete_horizon if delete_horizon is not None else times[0] if count else -1
+        body, newest = join_columns((deltas, times, keys, values, headers), base)
         body = compress(codec, body)
-        checked = _CHECKED.pack(attributes, last, base, newest, producer_id, producer_epoch, base_sequence, len(rows))
+        checked = _CHECKED.pack(attributes, last, base, newest, producer_id, producer_epoch, base_sequence, count)
         before = _BEFORE.pack(base_offset, HEADER_SIZE - OVERHEAD + len(body), leader_epoch, 2,
                               extend(crc32c(checked), body))
     except (TypeError, ValueError, LookupError, AttributeError, struct.error) as error:
-        for number, row in enumerate(rows):
-            check_row(number, row)
-        raise InvalidUse(f"a batch of these fields cannot be written: {error}",
-                         next_step="give whole numbers that fit into Kafka's fields") from error
+        raise _refused(list(zip(times, keys, values, headers or [()] * count, strict=True)), error) from error
     return b"".join((before, checked, body))
+
+
+def _refused(rows: Sequence[tuple], error: Exception) -> InvalidUse:
+    """What to raise for a batch that could not be written; if one of its records is at fault it is named."""
+    for number, row in enumerate(rows):
+        check_row(number, row)
+    return InvalidUse(f"a batch of these fields cannot be written: {error}",
+                      next_step="give whole numbers that fit into Kafka's fields")
 
 
 def stamp(batch: bytes, base_offset: int, leader_epoch: int) -> bytes:

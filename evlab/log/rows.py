@@ -15,39 +15,51 @@ from contextlib import suppress
 from typing import Any
 
 from evlab.errors import InvalidUse
-from evlab.log.alike import FAR, Unusual, split_alike
+from evlab.log.alike import FAR, Unusual, join_alike, split_alike
 from evlab.log.varints import INT64, LENGTHS, NULL, ONE, TIMES, TWO, CorruptBatch, decode_varint, encode_varint
 
-__all__ = ["CorruptBatch", "check_row", "decode_varint", "encode_varint", "join_rows", "split_rows"]
+__all__ = ["CorruptBatch", "check_row", "decode_varint", "encode_varint", "join_columns", "join_rows", "split_rows"]
 
 _SMALLEST = 7  # bytes of a record without key, value and headers
 _MANY = 64  # records of a batch, from which on it pays to look whether they are alike
+
+Columns = tuple[Sequence[int], Sequence[int], Sequence[bytes | None], Sequence[bytes | None], Sequence[tuple]]
+"""offset deltas, timestamps, keys, values, headers; each as long as the batch has records"""
 
 
 # ------------------------------------------------------------------------------------------------------------ writing
 
 
 def join_rows(rows: Sequence[tuple], deltas: Sequence[int], base: int) -> tuple[bytes, int]:
-    """The bytes of rows (timestamp, key, value, headers), and their largest timestamp.
+    """The bytes of rows (timestamp, key, value, headers), and their largest timestamp."""
+    return join_columns((deltas, *(zip(*rows, strict=True) if rows else [()] * 4)), base)
+
+
+def join_columns(columns: Columns, base: int) -> tuple[bytes, int]:
+    """The same of columns; headers may be (), if there are none. base: what the timestamps count from.
 
     It does what `encode_record` does, with all numbers looked up; a record with one beyond the table goes there.
     """
+    deltas, stamps, keys, values, headers = columns
+    count = len(keys)
+    newest = max(stamps, default=-1)
+    if count >= _MANY and deltas == range(count) and not any(headers):
+        with suppress(Unusual):
+            return join_alike(stamps, keys, values, base), newest
     lengths, times, join, parts = LENGTHS, TIMES, b"".join, []
-    add, newest, before = parts.append, rows[0][0] if rows else -1, None
-    for delta, (timestamp, key, value, headers) in zip(deltas, rows, strict=True):
+    add, before = parts.append, None
+    for delta, timestamp, key, value, pairs in zip(deltas, stamps, keys, values, headers or [()] * count, strict=True):
         if timestamp != before:  # a fast producer sends thousands in one ms
             before = timestamp
             ms = times.get(timestamp - base) or encode_varint(timestamp - base)
-            if timestamp > newest:
-                newest = timestamp
         try:
             record = join((b"\0", ms, lengths[delta],
                            NULL if key is None else lengths[len(key)], key or b"",
                            NULL if value is None else lengths[len(value)], value or b"",
-                           b"\0" if not headers else _encode_headers(headers)))
+                           b"\0" if not pairs else _encode_headers(pairs)))
             add(lengths[len(record)])
         except IndexError:
-            record = encode_record(timestamp - base, delta, key, value, headers)
+            record = encode_record(timestamp - base, delta, key, value, pairs)
             add(_varint(len(record), 32))
         add(record)
     return join(parts), newest
@@ -97,10 +109,6 @@ def _is_header(pair: Any) -> bool:
 
 
 # ------------------------------------------------------------------------------------------------------------ reading
-
-Columns = tuple[Sequence[int], list[int], list[bytes | None], list[bytes | None], list[tuple]]
-"""offset deltas, timestamps, keys, values, headers; each as long as the batch has records"""
-
 
 def split_rows(body: bytes, count: int, last_delta: int, base: int) -> Columns:
     """What `join_rows` was given. Raises `CorruptBatch` for every other `body`: never another error, never other rows.

@@ -16,7 +16,7 @@ from evlab.log.controller import NewProducerId
 from evlab.log.gathering import Batching, Lane
 from evlab.log.producers import OutOfOrderSequence
 from evlab.log.protocol import BrokerUnavailable, Produce
-from evlab.log.records import encode_rows
+from evlab.log.records import encode_columns
 
 __all__ = ["Shipping"]
 
@@ -73,12 +73,12 @@ class Shipping:
         """The batches with the producer's id and their sequences in them."""
         (topic, number), count, found = batches[0].key, 0, []
         for batch in batches:
-            found.append(encode_rows(
-                batch.rows, producer_id=self.producer_id, producer_epoch=self.producer_epoch,
+            found.append(encode_columns(
+                *batch.columns(self.env.epoch), producer_id=self.producer_id, producer_epoch=self.producer_epoch,
                 base_sequence=lane.sequence if self.idempotent else -1, codec=self.codec,
                 transactional=self.transactional_id is not None))
-            lane.sequence = (lane.sequence + len(batch.rows)) % 2**31
-            count += len(batch.rows)
+            lane.sequence = (lane.sequence + batch.count) % 2**31
+            count += batch.count
         return Produce(topic, number, found[0] if len(found) == 1 else b"".join(found), self.acks, count)
 
     def _deliver(self, lane: Lane, batches: list[Batching]) -> Generator:
@@ -119,8 +119,8 @@ class Shipping:
             for batch in batches:
                 batch.acked.resolve(first)
                 if first >= 0:
-                    first += len(batch.rows)
-                batch.rows = []
+                    first += batch.count
+                batch.laid = []
             return
 
     def _send_blindly(self, request: Produce) -> None:

@@ -1,11 +1,11 @@
-"""Records that are laid out alike are read by columns: it gives what the plain loop reads, or leaves them to it."""
+"""Records that are laid out alike are written and read by columns, with the result of the plain loop; or left to it."""
 
 from random import Random
 
 import pytest
 
 from evlab.log import alike, rows
-from evlab.log.alike import Unusual, split_alike
+from evlab.log.alike import Unusual, join_alike, split_alike
 from evlab.log.records import CorruptBatch
 
 NOW = 1_790_000_000_000
@@ -148,3 +148,68 @@ def test_the_bytes_of_offsets_are_those_of_varints():
     for delta in range(8192):
         data = rows.encode_varint(delta)
         assert bytes(column[delta] for column in alike._DELTAS[len(data)]) == data
+
+
+# ------------------------------------------------------------------------------------------------------------ writing
+
+
+def written_plainly(given, base):
+    records = [rows.encode_record(row[0] - base, delta, *row[1:]) for delta, row in enumerate(given)]
+    return b"".join(rows.encode_varint(len(record), 32) + record for record in records)
+
+
+def written_by_columns(given, base):
+    times, keys, values, _ = zip(*given, strict=True)
+    try:
+        return join_alike(times, keys, values, base)
+    except Unusual:
+        return "unusual"
+
+
+@pytest.mark.parametrize("moments", [[500], [250, 250], [63, 437], [64, 436], [65, 435], [1, 499], [499, 1], [100] * 5])
+@pytest.mark.parametrize(("key", "value"), [(12, 200), (0, 0), (63, 64), (64, 63), (0, 8000), (300, 1)])
+def test_a_batch_of_one_size_is_written_by_columns(moments, key, value):
+    """moments: how many records each ms has."""
+    times = [NOW + 40 * number for number, count in enumerate(moments) for _ in range(count)]
+    given = [(time, bytes([n % 251]) * key, bytes([n % 241]) * value, ()) for n, time in enumerate(times)]
+    for base in (NOW, NOW + 30):  # the first record is before the base timestamp, too
+        assert written_by_columns(given, base) == written_plainly(given, base) == rows.join_rows(
+            given, range(500), base)[0]
+
+
+ODD = {
+    "another key": (3, (NOW, b"kk", b"v", ())), "another value": (98, (NOW, b"k", b"vv", ())),
+    "no key": (50, (NOW, None, b"v", ())), "no value": (0, (NOW, b"k", None, ())),
+    "a later one amid them": (50, (NOW + 1, b"k", b"v", ())), "an earlier one": (99, (NOW - 1, b"k", b"v", ())),
+    "far away": (99, (NOW + 9000, b"k", b"v", ())),
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_one_record_that_is_not_alike_leaves_the_batch_to_the_loop(odd):
+    number, row = ODD[odd]
+    given = stretches((100, b"k", b"v", 0))
+    given[number] = row
+    base = given[0][0]
+    assert written_by_columns(given, base) == "unusual"
+    assert rows.join_rows(given, range(100), base) == (written_plainly(given, base), max(row[0] for row in given))
+
+
+@pytest.mark.parametrize("given", [
+    stretches((100, b"k", b"v", 1)),  # each in a ms of its own
+    stretches((9000, b"k", b"v", 0)),  # offsets of three bytes
+    stretches((100, b"k", b"v" * 8200, 0)),
+    stretches((100, b"k" * 8200, b"v", 0)),
+])
+def test_what_the_tables_do_not_have_is_left_to_the_loop(given):
+    assert written_by_columns(given, NOW) == "unusual"
+    assert rows.join_rows(given, range(len(given)), NOW)[0] == written_plainly(given, NOW)
+
+
+def test_headers_and_holes_are_never_lost_among_records_that_are_alike():
+    given = stretches((100, b"k", b"v", 0))
+    given[70] = *given[70][:3], (("a", b"b"),)
+    assert rows.join_rows(given, range(100), NOW)[0] == written_plainly(given, NOW)
+    given = stretches((100, b"k", b"v", 0))
+    body, _ = rows.join_rows(given, range(0, 200, 2), NOW)
+    assert [*rows.read_plainly(body, 100, 199, NOW)[0]] == list(range(0, 200, 2))

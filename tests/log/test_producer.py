@@ -8,6 +8,7 @@ import pytest
 
 from evlab.errors import EvlabError, InvalidUse, Timeout
 from evlab.log import Log, Producer, UnknownTopic
+from evlab.log.gathering import timestamps
 from evlab.log.partition import BatchTooLarge
 from evlab.log.records import decode_batches
 from evlab.sim import World
@@ -144,6 +145,77 @@ def test_without_acks_it_asks_now_and_then_and_not_each_time():
     later(world, 21)
     asked = [one for one in world.history if one.kind == "send" and one.what == "metadata" and one.node == "shop"]
     assert 4 <= len(asked) <= 5
+
+
+# ------------------------------------------------------------------------------------------------ what is written
+
+
+def test_each_record_keeps_its_own_time_key_value_and_headers():
+    world, log = cluster(brokers=1)
+    producer, expected = Producer(log.client("shop"), linger=30.0), []
+    producer.send("orders", b"warm up", partition=1)
+    producer.flush()
+    later(world, 2)
+    for number in range(200):
+        now = int((world.epoch + world.now()) * 1000)
+        row = [now, b"k%d" % (number % 9) if number % 3 else None, b"v" * (number % 7) if number % 5 else None, ()]
+        more = {}
+        if number % 11 == 0:
+            row[0] = more["timestamp"] = number * 1000
+        if number % 13 == 0:
+            row[3] = more["headers"] = (("n", b"%d" % number), ("none", None))
+        expected.append(tuple(row))
+        producer.send("orders", row[2], key=row[1], partition=0, **more)
+        if number % 4 == 0:
+            later(world, 0.0137)
+    producer.flush()
+    later(world, 2)
+    found = [record for batch in decode_batches(log.replica("orders", 0).partition.read(0)) for record in batch.records]
+    assert [record[1:5] for record in found] == expected
+
+
+def test_timestamps_of_ones_own_are_kept_as_they_are(log):
+    producer = Producer(log)
+    for timestamp in (0, 5, 5, 1_790_000_000_000):
+        producer.send("orders", b"v", partition=0, timestamp=timestamp)
+    producer.flush()
+    found = next(decode_batches(log.replica("orders", 0).partition.read(0))).records
+    assert [record.timestamp for record in found] == [0, 5, 5, 1_790_000_000_000]
+
+
+@pytest.mark.parametrize("times", [
+    [], [0.0], [1.0005] * 300, [n / 700 for n in range(500)], [n / 3 for n in range(50)],
+    [5.0, 5.0004, 5.0009999, 5.001, 5.0, 5.002], [3.0, 17, 3.1], [17, 17, 4], [17, 3.0],
+    [0.28 + n * 1e-4 for n in range(100)], [0.29, 0.57, 0.58, 1.001, 1.005],  # * 1000 is a little less than a whole ms
+])
+@pytest.mark.parametrize("epoch", [0.0, 1_767_603_600.0, 1_790_000_000.123])
+def test_the_ms_of_a_batch_are_those_of_each_record(times, epoch):
+    """Also if the clock goes back, or a record has brought its own (the whole numbers)."""
+    dated = any(type(time) is int for time in times)
+    expected = [time if type(time) is int else int((epoch + time) * 1000) for time in times]
+    assert timestamps(times, epoch, dated) == expected
+
+
+@pytest.mark.parametrize("trap", ["_now", "_begin", "_choose"])
+def test_a_send_that_is_interrupted_leaves_no_half_record(log, monkeypatch, trap):
+    """A learner stops a cell in the middle of a loop, and goes on in the next."""
+    producer = Producer(log)
+    producer.send("orders", b"before", key=b"a", partition=0)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(producer, trap, stop)
+        with pytest.raises(KeyboardInterrupt):
+            producer.send("orders", b"never", key=b"b", partition=1 if trap == "_begin" else 0,
+                          headers=[("lost", b"")])
+    after = [producer.send("orders", b"after %d" % n, key=b"c", partition=0) for n in range(2)]
+    producer.flush()
+    assert [one.value.offset for one in after] == [1, 2]
+    data = log.replica("orders", 0).partition.read(0)
+    assert [record[2:5] for batch in decode_batches(data) for record in batch.records] == [
+        (b"a", b"before", ()), (b"c", b"after 0", ()), (b"c", b"after 1", ())]
 
 
 # ----------------------------------------------------------------------------------------------------- bad input
