@@ -10,7 +10,7 @@ import itertools
 import sqlite3
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from run import compared, verdict
 from store import folder
@@ -157,6 +157,24 @@ def six_steps():
                           for number, kind in enumerate(kinds)])
 
 
+def messages(count: int) -> Iterator[list]:
+    """What cannot be left out of six-step sagas: for each its input, 6 commands and 6 replies, made by the code of the
+    steps and the services, and the 13 events that the orchestrator makes of them. Gives those of its stream."""
+    from evlab import Event
+    from evlab.event import made_of_proven
+
+    for number in range(count):
+        first = Event(type="SagaStarted", data={"id": str(number), "input": {"order": number}}, source="order")
+        events = [first]
+        for step in range(6):
+            command = Event(type=f"Do{step}", data={"order": number}, source="shop")
+            reply = command.caused("Done", {}, source="services")
+            for type in ("CommandSent", "StepDone"):
+                events.append(made_of_proven(type, {"step": step, "id": reply.id}, "order", str(number), first.id))
+        events.append(made_of_proven("SagaCompleted", {}, "order", str(number), first.id))
+        yield events
+
+
 def rules(count: int) -> int:
     """The decisions and the states of sagas, without a store and a bus."""
     from evlab.steps import SagaState
@@ -203,6 +221,26 @@ class Desk:
         return count
 
 
+def saga_messages(count: int = 1000) -> list[tuple[str, ...]]:
+    return row("the messages of six-step sagas, made and forgotten", "sagas/s", lambda: sum(1 for _ in messages(count)))
+
+
+def saga_appends(count: int = 1000, batch: int = 200) -> list[tuple[str, ...]]:
+    """The events of sagas, as the orchestrator appends them: two to each of 200 streams in a transaction."""
+    from evlab import EventStore
+
+    def work() -> int:
+        sagas = iter(made)
+        for _ in range(count // batch):
+            streams = {f"order-{next(NUMBERS)}": next(sagas) for _ in range(batch)}
+            for at in range(0, 14, 2):
+                store.append_all([(stream, events[at:at + 2], at) for stream, events in streams.items()])
+        return count
+
+    store, made = EventStore(), list(messages(count))
+    return row("the events of six-step sagas, appended in memory", "sagas/s", work)
+
+
 def sagas_by_rules(count: int = 1000) -> list[tuple[str, ...]]:
     return row("six-step sagas, the rules alone", "sagas/s", lambda: rules(count))
 
@@ -238,4 +276,5 @@ def resume(count: int = 10_000) -> list[tuple[str, ...]]:
                  verdict(True, statistics.median(took) < 2))]
 
 
-ROWS = (inbox_one_by_one, inbox_by_100, relay, sagas_by_rules, sagas_in_memory, sagas_on_disk, resume)
+ROWS = (inbox_one_by_one, inbox_by_100, relay, saga_messages, saga_appends, sagas_by_rules, sagas_in_memory,
+        sagas_on_disk, resume)

@@ -77,17 +77,17 @@ class Outbox:
                              why="what it adds can still be rolled back, and would be published all the same",
                              next_step="publish after the `with db.transaction():`")
         check_number("limit", limit)
-        rows = self.db.rows("SELECT number, event FROM outbox ORDER BY number LIMIT ?", (limit,))
-        pending = []
-        for number, text in rows:
-            try:
-                pending.append(Pending(number, Event.from_json(text)))
-            except InvalidEvent as error:
-                if not pending:
-                    raise InvalidEvent(f"row {number} of the outbox is no event", why=str(error), path=error.path,
-                                       next_step="find out who has written it, and mend or delete it") from error
-                break  # those before it can be published
-        return pending
+        # As bytes: what is read here is UTF-8 already, and from_json would encode each text again.
+        rows = self.db.rows("SELECT number, CAST(event AS BLOB) FROM outbox ORDER BY number LIMIT ?", (limit,))
+        read, pending = Event.from_json, []
+        try:
+            for number, text in rows:
+                pending.append(Pending(number, read(text)))
+        except InvalidEvent as error:
+            if not pending:
+                raise InvalidEvent(f"row {number} of the outbox is no event", why=str(error), path=error.path,
+                                   next_step="find out who has written it, and mend or delete it") from error
+        return pending  # those before it can be published
 
     def strike(self, up_to: int) -> None:
         """These have been published: delete all up to that number. To keep them would be a table that only grows."""
@@ -172,10 +172,18 @@ class Relay:
 
     def _publish(self, pending: list[Pending]) -> Generator:
         """Publish a batch; how many from its beginning were accepted, and the first error."""
-        answers, error, flushed = [], None, None
+        unsure: list[tuple[int, Any]] = []  # what is not known to be accepted: its index, and the answer
+        count, error, flushed, publish, accepted = 0, None, None, self.publish, Later()
         try:
             for _, event in pending:
-                answers.append(self._answer(event))
+                answer = publish(event)
+                if answer is not accepted:  # a bus gives the same Later for each event of a type, and it is done
+                    if isinstance(answer, Later) and answer.done and answer.error is None:
+                        accepted = answer
+                    else:
+                        self._check_answer(answer)
+                        unsure.append((count, answer))
+                count += 1
         except Exception as raised:
             error = raised
         try:
@@ -183,18 +191,16 @@ class Relay:
                 flushed = self.flush()
         except Exception as raised:
             return 0, error or raised
-        for number, answer in enumerate(answers):
+        for number, answer in unsure:
             later = answer if isinstance(answer, Later) else flushed
             if isinstance(later, Later) and (not later.done or later.error is not None):
                 try:
                     yield later
                 except Exception as failed:
                     return number, failed
-        return len(answers), error
+        return count, error
 
-    def _answer(self, event: Event) -> Later | Any:
-        answer = self.publish(event)
+    def _check_answer(self, answer: Any) -> None:
         if isinstance(answer, GeneratorType):
             raise InvalidUse(f"{self.publish!r:.60} yields, and nobody would run it",
                              next_step="give a function that publishes and returns the Later")
-        return answer

@@ -13,19 +13,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 from evlab.bus import Bus
 from evlab.env import Dead, Env, Later, Timer, check_delay
 from evlab.errors import EvlabError, InvalidUse
 from evlab.event import Event
-from evlab.steps import ENDED, Saga, SagaState, Step, StepBroken
+from evlab.sagastate import ENDED, SagaState
+from evlab.steps import Saga, Step, StepBroken
 from evlab.store import EventStore, WrongExpectedVersion
 
 __all__ = ["Orchestrator", "Parked", "Saga", "SagaState", "Step", "StepBroken"]
 
 _TABLE = ("CREATE TABLE IF NOT EXISTS sagas (saga TEXT NOT NULL, id TEXT NOT NULL, phase TEXT NOT NULL,"
           " PRIMARY KEY (saga, id)) WITHOUT ROWID")
+_OPEN = "INSERT OR REPLACE INTO sagas VALUES (?, ?, ?)"
+_ENDED = "DELETE FROM sagas WHERE saga = ? AND id = ?"
 
 
 class Parked(NamedTuple):
@@ -66,6 +70,7 @@ class Orchestrator:
         self._depth = 0
         self._changed: dict[str, SagaState] = {}  # by the open transaction: what to act upon after its commit
         self._unwritten: dict[str, tuple[int, list[Event]]] = {}  # by id: the version of its stream, and what follows
+        self._moved: dict[str, str] = {}  # by id: a phase that the table does not show yet
         self._gathered: list[tuple[Event, Later]] = []
         store.db.execute(_TABLE)
         bus.subscribe(replies, self._on_event, name=f"{name} of {saga.name}", node=name)
@@ -103,10 +108,12 @@ class Orchestrator:
 
     def open(self) -> list[str]:
         """The ids of the sagas that have not ended, parked ones too, whoever runs them."""
+        self._write()
         return [id for id, in self.store.db.rows("SELECT id FROM sagas WHERE saga = ? ORDER BY id", (self.saga.name,))]
 
     def parked(self) -> list[Parked]:
         """The sagas that wait for a person. Look at the list every morning, or better, be told of it."""
+        self._write()
         rows = self.store.db.rows("SELECT id FROM sagas WHERE saga = ? AND phase = 'parked' ORDER BY id",
                                   (self.saga.name,))
         states = [self._load(id) for id, in rows]
@@ -197,13 +204,13 @@ class Orchestrator:
     def _answer(self, reply: Event) -> None:
         id = self._asked.get(reply.causation_id)
         if id is not None:
-            self._decide(id, lambda state: self.saga.replied(state, reply))
+            self._decide(id, self.saga.replied, reply)
 
-    def _decide(self, id: str, decide: Callable[[SagaState], list[Event]]) -> None:
+    def _decide(self, id: str, decide: Callable[..., list[Event]], *more: Any) -> None:
         while id in self._sagas:
             state = self._sagas[id]
             try:
-                self._record(id, state, decide(state))
+                self._record(id, state, decide(state, *more))
                 return
             except WrongExpectedVersion:  # another orchestrator has written to this stream, and by now it is reloaded
                 if self._depth:
@@ -225,23 +232,27 @@ class Orchestrator:
         return state
 
     def _write(self, id: str | None = None) -> None:
-        """Append what has gathered: one call for all takes less than half of the time that one for each would.
+        """Append what has gathered, and show in the table where it leads: one call for all takes less than half of the
+        time that one for each would.
 
         id: only if something of that saga is among it.
         """
         if self._unwritten and (id is None or id in self._unwritten):
             unwritten, self._unwritten = self._unwritten, {}
             self.store.append_all([(self._stream(id), events, version) for id, (version, events) in unwritten.items()])
+            moved, self._moved = self._moved, {}
+            if moved:
+                name, db = self.saga.name, self.store.db
+                db.executemany(_OPEN, [(name, id, phase) for id, phase in moved.items() if phase not in ENDED])
+                db.executemany(_ENDED, [(name, id) for id, phase in moved.items() if phase in ENDED])
 
     def _keep(self, id: str, before: str, state: SagaState) -> None:
+        if state.phase != before:
+            self._moved[id] = state.phase
         if state.phase in ENDED:
             self._sagas.pop(id, None)
-            self.store.db.execute("DELETE FROM sagas WHERE saga = ? AND id = ?", (self.saga.name, id))
         else:
             self._sagas[id] = state
-            if state.phase != before:
-                self.store.db.execute("INSERT OR REPLACE INTO sagas VALUES (?, ?, ?)",
-                                      (self.saga.name, id, state.phase))
             if state.command is not None:
                 self._asked[state.command.id] = id
 
@@ -262,12 +273,10 @@ class Orchestrator:
 
     def _set_clock(self, state: SagaState, seconds: float, decide: Callable[[SagaState], list[Event]]) -> None:
         """When the time is over, decide, unless something has happened meanwhile."""
-        id, version = state.id, state.version
+        self._timers[state.id] = self.env.after(seconds, partial(self._ring, state.id, state.version, decide))
 
-        def due() -> None:
-            self._decide(id, lambda state: decide(state) if state.version == version else [])
-
-        self._timers[id] = self.env.after(seconds, due)
+    def _ring(self, id: str, version: int, decide: Callable[[SagaState], list[Event]]) -> None:
+        self._decide(id, lambda state: decide(state) if state.version == version else [])
 
     # ------------------------------------------------------------------------------------------------ keeping
 
@@ -300,6 +309,7 @@ class Orchestrator:
         """
         changed, self._changed = self._changed, {}
         self._unwritten.clear()
+        self._moved.clear()
         for id, state in changed.items():
             self._quiet(id)
             self._sagas.pop(id, None)

@@ -15,7 +15,6 @@ that does not answer can be neither undone nor taken for done: the saga is parke
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from copy import copy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,13 +24,12 @@ from evlab.bus import Retry
 from evlab.env import check_delay
 from evlab.errors import EvlabError, InvalidUse, learner_lines
 from evlab.event import Event, in_conversation, made_of_proven
+from evlab.sagastate import ENDED, EVOLVE, SagaState
 from evlab.wire import check
 
 __all__ = ["ENDED", "KINDS", "Saga", "SagaState", "Step", "StepBroken"]
 
 KINDS = ("compensatable", "pivot", "retriable")
-ENDED = ("completed", "compensated")
-"""Phases after which nothing more happens. A parked saga has not ended."""
 
 
 class StepBroken(EvlabError):
@@ -94,39 +92,6 @@ class Step:
             raise InvalidUse(f"{name}={given!r:.60} of {self.name} is no list of event types",
                              next_step=f"give the types of replies {which}")
         object.__setattr__(self, name, types)
-
-
-class SagaState:
-    """Where one saga is: what its events add up to.
-
-    data: its input and, under the name of each step that is done, the data of the reply; what actions get.
-    phase: "running", "undoing", "completed", "compensated" or "parked". at: the index of its present step.
-    command: what was sent last and is not answered yet. attempt: how often the present step was asked.
-    why: why it is parked or, if it is not, why it turned back. last: the type of its newest event. version: of its
-    stream.
-    """
-
-    __slots__ = ("again", "at", "attempt", "cause", "command", "correlation", "data", "id", "last", "phase",
-                 "turned_back", "undoing", "version", "why")
-
-    def __init__(self):
-        self.id, self.data, self.phase, self.version = "", {}, "new", 0
-        self.at, self.attempt, self.undoing = -1, 0, False
-        self.command: Event | None = None
-        self.again = False  # the next command of this step is a new one: the last was refused
-        self.cause = self.correlation = self.why = self.turned_back = self.last = ""
-
-    @property
-    def asking(self) -> bool:
-        """Is a command under way whose answer is waited for?"""
-        return self.command is not None and self.phase in ("running", "undoing") and self.last == "CommandSent"
-
-    def copy(self) -> SagaState:
-        """The same, and it stays so: the orchestrator's own goes on with the saga."""
-        return copy(self)
-
-    def __repr__(self) -> str:
-        return f"SagaState({self.id}: {self.phase}, step {self.at}, attempt {self.attempt})"
 
 
 class Saga:
@@ -203,10 +168,11 @@ class Saga:
     def _done(self, state: SagaState, reply: Event, found: dict) -> list[Event]:
         if state.undoing:
             return [self._note(state, "StepUndone", reply), *self._undo_from(state, state.at - 1, reply)]
-        done = self._note(state, "StepDone", reply, reply=found)
+        name = self.steps[state.at].name
+        done = self._event(state, "StepDone", {"step": name, "reply": found, "reply_id": reply.id})
         if state.at + 1 == len(self.steps):
             return [done, self._event(state, "SagaCompleted", {})]
-        data = state.data | {self.steps[state.at].name: found}
+        data = state.data | {name: found}
         return [done, self._command(state, state.at + 1, undo=False, data=data, cause=reply.id)]
 
     def unanswered(self, state: SagaState) -> list[Event]:
@@ -322,7 +288,7 @@ class Saga:
 
     def evolve(self, state: SagaState, event: Event) -> SagaState:
         """The state after an event. It changes `state` itself, as a saga reads its own events one by one."""
-        evolve = _EVOLVE.get(event.type)
+        evolve = EVOLVE.get(event.type)
         if evolve is None:
             raise InvalidUse(f"{event.type} is no event of a saga", why="another program has written to its stream",
                              next_step=f"give the streams of {self.name} to nobody else")
@@ -334,63 +300,3 @@ class Saga:
 def _copy(data: dict) -> dict:
     """A copy that shares nothing: an action may change what it gets, and the events keep what they hold."""
     return msgspec.json.decode(msgspec.json.encode(data))
-
-
-def _started(saga: Saga, state: SagaState, event: Event) -> None:
-    state.id, state.data, state.phase = event.data["id"], dict(event.data["input"]), "running"
-    # Commands are caused by what can be heard on the bus: the event that the saga began with, if there is one.
-    state.correlation, state.cause = event.correlation_id or event.id, event.causation_id or event.id
-
-
-def _sent(saga: Saga, state: SagaState, event: Event) -> None:
-    data = event.data
-    if "command" in data:
-        if [step.name for step in saga.steps[data["at"]:][:1]] != [data["step"]]:
-            raise InvalidUse(f"step {data['at']} of {saga.name} is no longer {data['step']}",
-                             why=f"the saga {state.id} began with other steps",
-                             next_step="keep the steps until all have ended; give a saga with new ones a new name")
-        made_here = event.__dict__.get("_command")
-        state.command = made_here or Event.kept(data["command"].encode())  # the store's checksum guards it
-        state.at = data["at"]
-    state.attempt, state.undoing, state.again = data["attempt"], data["undo"], False
-    state.phase = "undoing" if state.undoing else "running"
-    state.why = state.turned_back = data.get("why") or state.turned_back
-
-
-def _step_done(saga: Saga, state: SagaState, event: Event) -> None:
-    state.data = state.data | {event.data["step"]: event.data["reply"]}
-    state.command = None
-
-
-def _step_undone(saga: Saga, state: SagaState, event: Event) -> None:
-    state.command = None
-
-
-def _refused(saga: Saga, state: SagaState, event: Event) -> None:
-    state.again = True
-
-
-def _nothing(saga: Saga, state: SagaState, event: Event) -> None:
-    """The outcome is as unknown as before."""
-
-
-def _ended(saga: Saga, state: SagaState, event: Event) -> None:
-    state.phase, state.command = "completed" if event.type == "SagaCompleted" else "compensated", None
-    state.why = event.data.get("why", "")
-
-
-def _parked(saga: Saga, state: SagaState, event: Event) -> None:
-    data = event.data
-    state.phase, state.why = "parked", data["why"]
-    if "at" in data:  # the code of that step failed: nothing is under way
-        state.at, state.undoing, state.command, state.again = data["at"], data["undo"], None, False
-        state.turned_back = data["turned_back"] or state.turned_back
-
-
-def _taken_up(saga: Saga, state: SagaState, event: Event) -> None:
-    state.phase, state.attempt = "undoing" if state.undoing else "running", 0
-
-
-_EVOLVE = {"SagaStarted": _started, "CommandSent": _sent, "StepDone": _step_done, "StepUndone": _step_undone,
-           "StepRefused": _refused, "StepUnanswered": _nothing, "SagaCompleted": _ended, "SagaCompensated": _ended,
-           "SagaParked": _parked, "PersonDecided": _taken_up, "SagaTakenUp": _taken_up}

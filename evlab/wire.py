@@ -19,8 +19,9 @@ from msgspec import Meta, Struct
 
 from evlab.errors import InvalidEvent
 
-__all__ = ["CLAIM_CHECK", "ERRORS", "FIELDS", "MAX_BYTES", "MAX_DEPTH", "RULES", "Document", "Metadata", "check",
-           "decode", "encode", "fault", "limit_depth", "parse", "proven", "shown", "translated"]
+__all__ = ["CLAIM_CHECK", "ERRORS", "FIELDS", "MAX_BYTES", "MAX_DEPTH", "RULES", "Document", "EventType", "Kind",
+           "Metadata", "Moment", "Name", "Version", "check", "decode", "encode", "fault", "limit_depth", "parse",
+           "proven", "shown", "translated"]
 
 MAX_BYTES = 1024 * 1024
 """The longest JSON text of an event, in bytes: about what Kafka takes by default (`max.message.bytes`)."""
@@ -29,18 +30,25 @@ MAX_DEPTH = 64
 """How many objects and arrays of an event's JSON may stand inside each other. The payload is the second of them."""
 
 
+EventType = Annotated[str, Meta(min_length=1, max_length=255)]  # it must fit into an AMQP routing key
+Kind = Literal["domain", "integration", "notification"]
+Moment = Annotated[datetime, Meta(tz=True)]
+Name = Annotated[str, Meta(min_length=1)]
+Version = Annotated[int, Meta(ge=1, le=2**31 - 1)]  # a CloudEvents Integer has 32 bits
+
+
 class Metadata(Struct, rename="camel", gc=False):  # gc=False: it lives for a microsecond, and in no cycle
     """What `to_json` writes, in this order, and the rule of each field."""
 
-    event_id: Annotated[str, Meta(min_length=1)]
-    event_type: Annotated[str, Meta(min_length=1, max_length=255)]  # it must fit into an AMQP routing key
-    kind: Literal["domain", "integration", "notification"]
-    version: Annotated[int, Meta(ge=1, le=2**31 - 1)]  # a CloudEvents Integer has 32 bits
-    timestamp: Annotated[datetime, Meta(tz=True)]
-    correlation_id: Annotated[str, Meta(min_length=1)]
-    causation_id: Annotated[str, Meta(min_length=1)] | None
+    event_id: Name
+    event_type: EventType
+    kind: Kind
+    version: Version
+    timestamp: Moment
+    correlation_id: Name
+    causation_id: Name | None
     source: str
-    key: Annotated[str, Meta(min_length=1)] | None
+    key: Name | None
 
 
 class Document(Struct, gc=False):

@@ -17,6 +17,7 @@ import sys
 import threading
 import timeit
 import types
+import typing
 import uuid
 from datetime import UTC, date, datetime, timedelta, timezone
 
@@ -32,8 +33,9 @@ from hypothesis import strategies as st
 import evlab.event
 from evlab.env import ambient
 from evlab.errors import InvalidEvent
-from evlab.event import MAX_BYTES, MAX_DEPTH, Event
+from evlab.event import MAX_BYTES, MAX_DEPTH, Event, in_conversation, made_of_proven
 from evlab.sim.world import World
+from evlab.wire import Metadata
 
 NOON = datetime(2024, 1, 15, 12, 0, 0, 123456, tzinfo=UTC)
 ORDER = {"orderId": "order-1042", "items": [{"sku": "mug", "price": 12.5}, {"sku": "tee", "price": 25}], "total": 37.5}
@@ -85,6 +87,28 @@ def test_a_caused_event_keeps_the_correlation_and_names_its_cause_and_its_key():
     assert (second.key, second.version, second.kind) == (first.key, 1, "domain") and first.key
     assert (third.data, third.key, third.source) == ({}, "parcel-7", "")
     assert len({first.id, second.id, third.id}) == 3
+
+
+@given(st.builds(dict, data=st.deferred(lambda: st.dictionaries(names, values, max_size=4)), source=st.deferred(
+    lambda: names), key=st.none() | st.deferred(lambda: names)))
+def test_what_is_made_of_proven_parts_is_what_the_public_way_would_make_of_them(fields):
+    """`made_of_proven` and `in_conversation` look at nothing. So here is the proof that they need none."""
+    proven = order_placed(**fields)
+    made = made_of_proven(proven.type, proven.data, proven.source, proven.key, proven.correlation_id)
+    public = order_placed(**fields, id=made.id, time=made.time, correlation_id="evt-1")
+    assert made == public and made.to_json() == public.to_json() and made.time.tzinfo is UTC
+    moved = in_conversation(made, "trace-9", proven.id)
+    public = order_placed(**fields, id=made.id, time=made.time, correlation_id="trace-9", causation_id=proven.id)
+    assert moved == public and moved.to_json() == public.to_json() == Event.from_json(moved.to_json()).to_json()
+
+
+def test_the_rules_of_a_record_are_those_of_the_json_form():
+    """Events are proven as a record and sent as JSON: what is good for one of the two has to be good for both."""
+    hints = typing.get_type_hints(Event, include_extras=True)
+    form = typing.get_type_hints(Metadata, include_extras=True)
+    names = {"event_id": "id", "event_type": "type", "timestamp": "time"}
+    assert {names.get(name, name): rule for name, rule in form.items()} == {
+        name: rule for name, rule in hints.items() if name != "data"}
 
 
 def test_positional_arguments_are_a_python_mistake():

@@ -551,6 +551,7 @@ def test_a_saga_that_has_ended_leaves_nothing_in_memory():
     desk.orchestrator.start("1", {"order": 1})
     orchestrator = desk.orchestrator
     assert not (orchestrator._sagas or orchestrator._asked or orchestrator._timers or orchestrator._changed)
+    assert not (orchestrator._unwritten or orchestrator._moved)
 
 
 def test_what_happens_together_is_one_append(monkeypatch):
@@ -583,6 +584,18 @@ def test_what_is_started_together_can_be_looked_at_before_its_end():
     assert desk.orchestrator.open() == ["1", "2"] and desk.sent == ["ReserveStock"] * 2
 
 
+def test_the_lists_of_open_and_parked_sagas_know_what_has_happened_together_so_far():
+    desk = parked_at_ship()
+    orchestrator = desk.orchestrator
+    with orchestrator.together():
+        orchestrator.start("2", {"order": 2})
+        assert orchestrator.open() == ["1", "2"]
+        orchestrator.retry("1")
+        assert orchestrator.parked() == []
+        desk.bus.publish(desk.commands[-1].caused("ParcelShipped"))
+        assert orchestrator.open() == ["2"]
+
+
 def test_what_follows_twice_on_one_saga_together_is_written_in_its_order():
     desk = parked_at_ship()
     with desk.orchestrator.together():
@@ -598,7 +611,7 @@ def test_if_something_fails_inside_of_together_nothing_was_started():
     with pytest.raises(ZeroDivisionError), desk.orchestrator.together():
         desk.orchestrator.start("1", {"order": 1})
         raise ZeroDivisionError
-    assert desk.sent == desk.orchestrator.open() == [] and desk.store.position == 0
+    assert desk.sent == desk.orchestrator.open() == [] and desk.store.position == 0 and not desk.orchestrator._moved
     desk.orchestrator.start("1", {"order": 1})
     assert desk.sent == ["ReserveStock"]
 

@@ -42,7 +42,8 @@ MODULES = {
     "evlab.log": 10, "evlab.log.records": 11, "evlab.log.segment": 11, "evlab.log.retention": 11,
     "evlab.log.group": 12, "evlab.log.target": 12, "evlab.log.lag": 13, "evlab.log.timelag": 13, "evlab.log.health": 13,
     "evlab.log.replica": 14, "evlab.log.controller": 14, "evlab.log.fetcher": 14, "evlab.router": 15, "evlab.inbox": 17,
-    "evlab.outbox": 18, "evlab.cdc": 18, "evlab.trace": 19, "evlab.steps": 20, "evlab.saga": 20, "evlab.engines": 23,
+    "evlab.outbox": 18, "evlab.cdc": 18, "evlab.trace": 19, "evlab.steps": 20, "evlab.saga": 20,
+    "evlab.sagastate": 20, "evlab.engines": 23,
 }
 # The same for public names, wherever they are imported from.
 NAMES = {
