@@ -68,12 +68,21 @@ def bytes_of_key(key: Any) -> bytes:
                      next_step='give key="order-1042", or no key')
 
 
+def _is_text(name: str) -> bool:
+    """Can it be written as UTF-8? Half a character, which Python's strings can hold, cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def headers_of(headers: Any) -> tuple[tuple[str, bytes | None], ...]:
     """Pairs of a name and bytes."""
     pairs = tuple(headers) if isinstance(headers, Iterable) and not isinstance(headers, str | bytes | dict) else (None,)
     for pair in pairs:
         if not isinstance(pair, tuple | list) or len(pair) != 2 or type(pair[0]) is not str \
-                or type(pair[1]) is not bytes and pair[1] is not None:
+                or type(pair[1]) is not bytes and pair[1] is not None or not _is_text(pair[0]):
             raise InvalidUse(f"headers={headers!r:.60} are no headers", why="each is a text and bytes, or None",
                              next_step='give pairs, such as [("type", b"OrderPlaced")]')
     return tuple(map(tuple, pairs))

@@ -55,7 +55,7 @@ class Consumer:
     session_timeout, max_poll_interval, heartbeat_interval, auto_commit_interval: seconds; fetch_max_wait: how long a
     broker may keep a fetch for which it has nothing.
     on_assigned, on_revoked: called in `poll` with the list of partitions that came or go; on_revoked while this
-    consumer may still commit them.
+    consumer may still commit them, and in `close`, too.
     """
 
     def __init__(self, log: Log, group: str, topics: Iterable[str] | str, *, assignor: str = "range",
@@ -255,13 +255,19 @@ class Consumer:
         if self.closed:
             return Later.of()
         last = self.commit() if self.auto_commit else Later.of()
-        self.closed = True
-        self.reader.close()
+        told, self.on_revoked = self.on_revoked, lambda partitions: None
+        try:
+            if self.assignment:
+                told(self.assignment)
+        finally:
+            self.closed = True
+            self.reader.close()
         return self.client.run(self._leaving(last))
 
     def _leaving(self, last: Later) -> Generator:
         with suppress(EvlabError):
             yield last  # a commit of one who has left would be refused
+        yield from self.membership.settled()  # one that on_revoked has made, too
         yield self.membership.leave()
 
     def __enter__(self) -> Consumer:

@@ -221,6 +221,11 @@ class Controller:
         if topic in self.metadata.topics:
             raise TopicExists(f"there is a topic {topic} already", topic=topic,
                               next_step="use it, or choose another name")
+        for other in self.metadata.topics:
+            if other.replace(".", "_") == topic.replace(".", "_"):
+                raise InvalidUse(f"the topic {topic} would collide with {other}", topic=topic, other=other,
+                                 why="in the names of metrics, '.' and '_' are one character",
+                                 next_step="choose another name; use dots or underscores, not both")
         if config.replication > len(self.all_brokers):
             raise InvalidUse(f"replication={config.replication} with {len(self.all_brokers)} broker"
                              f"{'s' * (len(self.all_brokers) > 1)}", why="each copy is on a broker of its own",

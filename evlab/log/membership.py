@@ -76,7 +76,7 @@ class Membership:
         self._commits = [one for one in self._commits if not one.done] + [commit]
         return commit
 
-    def _settled(self) -> Generator:
+    def settled(self) -> Generator:
         """Wait for the commits under way. Who joins, or reports a partition gone, ends the right to make them."""
         yield from list(self._commits)
 
@@ -139,7 +139,7 @@ class Membership:
             self.joining = self.client.run(self._get_in()).then(lambda _: self.consumer.wake())
 
     def _get_in(self) -> Generator:
-        yield from self._settled()
+        yield from self.settled()
         while not self.consumer.closed:
             try:
                 if not self.client.metadata.version:

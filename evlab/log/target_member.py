@@ -115,7 +115,7 @@ class TargetMembership(Membership):
                 and not self.consumer.closed)
 
     def _report_gone(self, gone: dict[TopicPartition, tuple[str, int]]) -> Generator:
-        yield from self._settled()
+        yield from self.settled()
         for partition, since in gone.items():
             if self._taken.get(partition) == since:
                 del self._taken[partition]

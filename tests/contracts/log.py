@@ -210,6 +210,21 @@ class LogContract:
         make.passes(0.5)
         assert make.wait(make.consumer("email", "orders").committed()) == {("orders", 0): 10}
 
+    def test_who_closes_is_told_what_it_gives_up_while_it_may_still_commit(self, make):
+        self.fill(make, 10)
+        told = []
+
+        def revoked(partitions):
+            told.append(sorted(partitions))
+            consumer.commit({("orders", 0): 7})
+
+        consumer = make.consumer("email", "orders", on_revoked=revoked)
+        self.read(make, consumer, 10)
+        make.wait(consumer.close())
+        make.wait(consumer.close())
+        assert told == [[("orders", 0)]]
+        assert [record.value for record in self.read(make, make.consumer("email", "orders"), 3)] == [b"v7", b"v8", b"v9"]
+
     def test_lag_is_the_end_less_what_was_committed(self, make):
         self.fill(make, 10)
         consumer = make.consumer("email", "orders")
@@ -260,6 +275,21 @@ class LogContract:
         with pytest.raises(TopicExists) as caught:
             make.log.create_topic("orders", 3)
         assert caught.value.topic == "orders"
+
+    def test_dots_and_underscores_collide(self, make):
+        make.log.create_topic("orders.placed")
+        with pytest.raises(InvalidUse, match="collide"):
+            make.log.create_topic("orders_placed")
+        make.log.create_topic("orders-placed")
+
+    def test_a_header_that_is_no_text_is_refused_alone(self, make):
+        make.log.create_topic("orders")
+        producer = make.producer()
+        with pytest.raises(InvalidUse):
+            producer.send("orders", b"1", headers=[("half a character: \ud83d", b"x")])
+        good = producer.send("orders", b"2")
+        make.wait(producer.flush())
+        assert good.value == ("orders", 0, 0)
 
     def test_an_unknown_topic(self, make):
         with pytest.raises(UnknownTopic) as caught:

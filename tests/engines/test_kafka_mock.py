@@ -50,6 +50,10 @@ class TestOnTheMock(LogContract):
     def test_more_partitions_are_noticed(self):
         pass
 
+    @pytest.mark.skip(reason="the mock cluster has no metrics, and lets any two names stand side by side")
+    def test_dots_and_underscores_collide(self):
+        pass
+
 
 @pytest.fixture
 def log():
