@@ -59,9 +59,15 @@ def write_row(recorded: Recorded) -> Columns:
     return position, stream, version, event.id, record, crc32(record)
 
 
-def read_row(columns: tuple) -> Recorded:
-    """The recorded event that `write_row` made these columns of. Raises `CorruptEvent` for any others."""
-    position, stream, version, id, record, checksum = columns
+def read_row(columns: tuple, stream: str | None = None) -> Recorded:
+    """The recorded event that `write_row` made these columns of. Raises `CorruptEvent` for any others.
+
+    stream: of a row that was looked up in this stream's index. Its columns are the others.
+    """
+    if stream is None:
+        position, stream, version, id, record, checksum = columns
+    else:
+        position, version, id, record, checksum = columns
     try:
         if crc32(record) != checksum:
             raise ValueError("its checksum is wrong")
@@ -82,7 +88,8 @@ def _shown(value: Any) -> str:
 
 def check_stream(stream: str) -> None:
     """Raise `InvalidUse` for what cannot name a stream."""
-    if not isinstance(stream, str) or not 0 < len(stream) <= _LONGEST_NAME or _HALF.search(stream):
+    if not isinstance(stream, str) or not 0 < len(stream) <= _LONGEST_NAME or (
+            not stream.isascii() and _HALF.search(stream)):
         raise InvalidUse(f"{str(stream)[:60]!r} names no stream",
                          next_step=f'give a string of 1 to {_LONGEST_NAME} characters, such as "account-17"')
 

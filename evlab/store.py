@@ -17,7 +17,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from evlab.database import ConstraintFailed, Database
@@ -76,6 +75,7 @@ _TABLES = (
 )
 _MOVE = ("INSERT INTO heads VALUES (?, ?) ON CONFLICT (stream) DO UPDATE SET version = excluded.version"
          " WHERE version = ?")
+_MOVE_ON = "UPDATE heads SET version = ? WHERE stream = ? AND version = ?"
 _INSERT = f"INSERT INTO events ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"
 
 
@@ -109,20 +109,32 @@ class EventStore(Snapshots, Reading):
         Raises `WrongExpectedVersion`, and `InvalidUse` for no events, what is no event, the same id twice in one call,
         or a call of which a part is in the stream already.
         """
-        events = _check_append(stream, events, expected)
+        # After the wait for an fsync no cache holds the code, and each function takes about 4 us. So the most frequent
+        # call, one event for a stream that is known, passes by some of them: that saves a tenth of evlab's own time.
+        one = type(events) is Event
+        if one and type(stream) is str and stream in self._versions and type(expected) is int and expected >= 0:
+            events = [events]
+        else:
+            events = _check_append(stream, events, expected)
         with self.db.transaction():
             current, end = self._make_room(stream, expected, len(events))
             if not _met(expected, current):
                 return self._appended_before(stream, events, expected, current)
             self.env.point("appending")
+            now = datetime.fromtimestamp(self.env.epoch + self.env.now(), UTC)
             try:
-                recorded = self._insert(stream, events, current, end)
+                if one:
+                    recorded = [Recorded(events[0], stream, current + 1, end + 1, now)]
+                    self.db.execute(_INSERT, write_row(recorded[0]))
+                else:
+                    recorded = _numbered(events, stream, current, end, now)
+                    self.db.executemany(_INSERT, map(write_row, recorded))
             except ConstraintFailed:  # an id that this stream has already
                 self._move("", end + len(events), end)
                 self._move(stream, current + len(events), current)
                 return self._appended_before(stream, events, expected, current)
         self.env.point("appended")
-        self.db.after_commit(partial(self._on_disk, {stream: recorded[-1].version}, end, recorded[-1].position))
+        self.db.after_commit(self._on_disk, recorded[-1:], end)
         return recorded
 
     def append_all(self, appends: Iterable[tuple[str, Event | Iterable[Event], int | str]]) -> list[list[Recorded]]:
@@ -137,7 +149,8 @@ class EventStore(Snapshots, Reading):
         """
         appends = _check_appends(appends)
         with self.db.transaction():
-            found, start, now = [], self.position, self._now()
+            now = datetime.fromtimestamp(self.env.epoch + self.env.now(), UTC)
+            found, start = [], self.position
             end, known = start, self._versions if self._end == start else {}
             for stream, events, expected in appends:
                 current = known.get(stream)
@@ -164,7 +177,7 @@ class EventStore(Snapshots, Reading):
                                    why="a backup was put back while the file was open, or a page of it is damaged",
                                    next_step="call again; if it says so again, restore the file from a backup")
         self.env.point("appended")
-        self.db.after_commit(partial(self._on_disk, {stream: to for stream, to, _ in moves}, start, end))
+        self.db.after_commit(self._on_disk, [recorded[-1] for recorded in new], start)
         return found
 
     def _make_room(self, stream: str, expected: int | str, count: int) -> tuple[int, int]:
@@ -172,9 +185,9 @@ class EventStore(Snapshots, Reading):
 
         What this object knows is true if both can be moved from there: 3 us less than to ask the tables.
         """
-        current, end = self._versions.get(stream), self._end
-        if current is not None and _met(expected, current) and self._move("", end, end + count):
-            if self._move(stream, current, current + count):
+        move, current, end = self.db.execute, self._versions.get(stream), self._end
+        if current is not None and _met(expected, current) and move(_MOVE_ON, (end + count, "", end)).rowcount:
+            if move(_MOVE_ON, (current + count, stream, current)).rowcount:
                 return current, end
             self._move("", end + count, end)  # as long as it was, but another store: a backup has been put back
             self._versions.clear()
@@ -188,23 +201,16 @@ class EventStore(Snapshots, Reading):
         """Write down that `stream`, or "" for the store, ends at `to` from now on. False if it is not at `version`."""
         if version == 0:
             return self.db.execute("INSERT OR IGNORE INTO heads VALUES (?, ?)", (stream, to)).rowcount == 1
-        moved = self.db.execute("UPDATE heads SET version = ? WHERE stream = ? AND version = ?", (to, stream, version))
-        return moved.rowcount == 1
+        return self.db.execute(_MOVE_ON, (to, stream, version)).rowcount == 1
 
-    def _on_disk(self, versions: dict[str, int], start: int, end: int) -> None:
+    def _on_disk(self, newest: list[Recorded], start: int) -> None:
+        """The store, which ended at `start`, now ends with the last of these: the newest of the streams they are in."""
         if start != self._end or len(self._versions) >= _MOST_KNOWN:
             self._versions.clear()
-        self._versions.update(versions)
-        self._end = end
+        for one in newest:
+            self._versions[one.stream] = one.version
+        self._end = newest[-1].position
         self.appended.fire()
-
-    def _now(self) -> datetime:
-        return datetime.fromtimestamp(self.env.epoch + self.env.now(), UTC)
-
-    def _insert(self, stream: str, events: list[Event], current: int, end: int) -> list[Recorded]:
-        recorded = _numbered(events, stream, current, end, self._now())
-        self.db.executemany(_INSERT, map(write_row, recorded))
-        return recorded
 
     def _appended_before(self, stream: str, events: list[Event], expected: int | str, current: int) -> list[Recorded]:
         """What an earlier call has appended, if it had these very events. If not: the error."""
@@ -256,11 +262,11 @@ class EventStore(Snapshots, Reading):
 
 
 def _met(expected: int | str, current: int) -> bool:
-    if expected is ANY or expected == ANY:
-        return True
+    if type(expected) is int:
+        return expected == current
     if expected == NO_STREAM:
         return current == 0
-    return current > 0 if expected == STREAM_EXISTS else expected == current
+    return current > 0 or expected == ANY
 
 
 def _numbered(events: list[Event], stream: str, current: int, end: int, now: datetime) -> list[Recorded]:

@@ -11,41 +11,43 @@ __all__ = ["WRONG"]
 class CheckpointLater(Projector):
     """Rows in one transaction, the checkpoint in the next: a crash between counts events twice."""
 
-    def _project_batch(self, projection, events):
+    def _project_batch(self, projection, after, events):
         view = FixedView(self.db, self._catalog.state(projection.name).generation)
         with self.db.transaction():
-            for recorded in events:
-                self._handle(projection, view, recorded)
+            position = self._handle(projection, view, events, after)
         self.env.point("projected")
-        self._catalog.save(projection.name, events[-1].position)
+        self._catalog.save(projection.name, position)
         self.env.point("checkpointed")
+        return position - after
 
 
 class CheckpointFirst(Projector):
     """The checkpoint before the rows: a crash between loses events."""
 
-    def _project_batch(self, projection, events):
-        view = FixedView(self.db, self._catalog.state(projection.name).generation)
+    def _project_batch(self, projection, after, events):
+        view, events = FixedView(self.db, self._catalog.state(projection.name).generation), list(events)
         self._catalog.save(projection.name, events[-1].position)
         self.env.point("projected")
         with self.db.transaction():
-            for recorded in events:
-                self._handle(projection, view, recorded)
+            self._handle(projection, view, events, after)
         self.env.point("checkpointed")
+        return len(events)
 
 
 class EachRowByItself(Projector):
     """No transaction around a batch: a crash in it leaves half of it without a checkpoint."""
 
-    def _handle(self, projection, view, recorded):
-        super()._handle(projection, view, recorded)
-        self.env.point("projected")
-
-    def _project_batch(self, projection, events):
-        view = FixedView(self.db, self._catalog.state(projection.name).generation)
+    def _handle(self, projection, view, events, after):
         for recorded in events:
-            self._handle(projection, view, recorded)
-        self._catalog.save(projection.name, events[-1].position)
+            after = super()._handle(projection, view, [recorded], after)
+            self.env.point("projected")
+        return after
+
+    def _project_batch(self, projection, after, events):
+        view = FixedView(self.db, self._catalog.state(projection.name).generation)
+        position = self._handle(projection, view, events, after)
+        self._catalog.save(projection.name, position)
+        return position - after
 
 
 class MarksBeforeTheEffect(Projector):
@@ -57,6 +59,7 @@ class MarksBeforeTheEffect(Projector):
             self.env.point("reacted")
             if recorded.event.type in reactor.handlers:
                 reactor.handlers[recorded.event.type](recorded)
+        return len(events)
 
 
 class ForgetsTheEffect(Projector):
@@ -68,6 +71,7 @@ class ForgetsTheEffect(Projector):
                 reactor.handlers[recorded.event.type](recorded)
                 self.env.point("reacted")
         self._catalog.save(reactor.name, events[-1].position)
+        return len(events)
 
 
 class RebuildsInPlace(Projector):
@@ -81,9 +85,7 @@ class RebuildsInPlace(Projector):
             self.db.execute(f"DELETE FROM {table}_{generation}")
         while events := list(self.store.read_all(after=position, limit=self.batch)):
             with self.db.transaction():
-                for recorded in events:
-                    self._handle(projection, view, recorded)
-                position = events[-1].position
+                position = self._handle(projection, view, events, position)
             self.env.point("rebuilding")
             yield 0.0
 
@@ -117,8 +119,13 @@ class ForgetsTheLast(Projector):
 
     def rebuilding(self, name, progress=lambda done, total: None):
         handle, end = self._handle, self.store.position
-        self._handle = lambda projection, view, recorded: (
-            handle(projection, view, recorded) if recorded.position <= end - end % self.batch else None)
+
+        def forget(projection, view, events, after):
+            events = list(events)
+            handle(projection, view, [one for one in events if one.position <= end - end % self.batch], after)
+            return events[-1].position if events else after
+
+        self._handle = forget
         try:
             yield from super().rebuilding(name, progress)
         finally:

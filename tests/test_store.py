@@ -342,6 +342,16 @@ def test_an_append_to_several_streams_makes_no_gap_once_a_backup_was_put_back(tm
         assert len(list(ours.read_all())) == end + 2 and len(list(theirs.read("a"))) == version + 1
 
 
+@pytest.mark.parametrize("stream, expected", [
+    (["a"], 1), (None, 1), (b"a", 1), ("", 1), ("\ud800", 1), ("a", -1), ("a", True), ("a", 1.0), ("a", None)])
+def test_a_known_stream_does_not_make_a_wrong_call_right(stream, expected):
+    with EventStore() as store:
+        store.append("a", paid(), 0)
+        with pytest.raises(InvalidUse):
+            store.append(stream, paid()[0], expected)
+        assert store.append("a", paid()[0], 1)[0].version == 2
+
+
 def test_what_was_rolled_back_to_a_savepoint_is_not_believed(tmp_path):
     with EventStore(tmp_path / "events.db") as ours, EventStore(tmp_path / "events.db") as theirs:
         ours.append("a", paid())

@@ -12,13 +12,15 @@ import msgspec
 from evlab.engines import NotOnThisEngine
 from evlab.engines.postgres_database import PostgresDatabase
 from evlab.errors import InvalidUse
-from evlab.reading import PAGE, Subscription
+from evlab.reading import Subscription
 from evlab.recorded import CorruptEvent, Recorded, check_number, check_stream, read_row
 from evlab.snapshots import Snapshot
 
 __all__ = ["COLUMNS", "PostgresReading", "lost"]
 
 COLUMNS = "position, stream, version, id, record, checksum"
+PAGE = 1000
+"""Events that are asked for at a time. More than the twin's: here each question is a way to the server and back."""
 _HEADS = """
     SELECT asked.stream, (SELECT max(version) FROM events WHERE events.stream = asked.stream), heads.version,
         (SELECT max(position) FROM events), (SELECT version FROM heads WHERE stream = ''), clock_timestamp()
