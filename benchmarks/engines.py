@@ -54,7 +54,7 @@ class Ways(NamedTuple):
 
 def of_log(log: Log | KafkaLog, topic: str, **config) -> Ways:
     log.create_topic(topic, 1, **config)
-    producer, consumer = log.producer(batch_records=BATCH), log.consumer("bench", topic)
+    producer, consumer = log.producer(batch_records=BATCH), log.consumer(f"bench-{topic}", topic)
 
     def one_by_one(count):
         for _ in range(count):
@@ -68,7 +68,7 @@ def of_log(log: Log | KafkaLog, topic: str, **config) -> Ways:
 
     def read(count):
         while count > 0:
-            count -= len(consumer.poll(BATCH))
+            count -= len(consumer.poll(BATCH, timeout=1))
             consumer.commit()
 
     return Ways(one_by_one, many, read)

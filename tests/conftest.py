@@ -26,8 +26,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 settings.register_profile("evlab", deadline=None, print_blob=True)
 settings.load_profile("evlab")
 
-BROWSER = "tests/browser/"
-LONGEST = (BROWSER, "tests/labs/test_labs.py", "tests/notebooks/test_replay.py", "tests/log/test_cluster.py",
+BROWSER, ENGINES = "tests/browser/", "tests/engines/"
+LONGEST = (BROWSER, ENGINES, "tests/labs/test_labs.py", "tests/notebooks/test_replay.py", "tests/log/test_cluster.py",
            "tests/test_store_crashes.py", "tests/test_projection.py", "tests/router/test_storm.py",
            "tests/course/judge/test_judge_attacks.py")
 MOST_CORES = 4
@@ -41,14 +41,17 @@ def pytest_xdist_auto_num_workers():
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """With `--dist loadfile`: a file, or all of the browser's, for one process, in the order in which they stand."""
+    """With `--dist loadfile`: a file for one process, in the order in which they stand.
+
+    All of the browser's go to one, and all of the engines', so that there is one browser, and one server of each kind.
+    """
     if config.getvalue("dist") != "loadfile":
         return None
     from xdist.scheduler import LoadFileScheduling
 
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid):
-            return BROWSER if nodeid.startswith(BROWSER) else super()._split_scope(nodeid)
+            return next(filter(nodeid.startswith, (BROWSER, ENGINES)), None) or super()._split_scope(nodeid)
 
     config.option.loadscopereorder = False
     return ByFile(config, log)
