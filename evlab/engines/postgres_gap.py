@@ -21,7 +21,8 @@ def gap(dsn: str) -> Gap:
 
     Nothing here depends on time: it ends like this whenever a reader looks between the two commits.
     """
-    with psycopg.connect(dsn) as a, psycopg.connect(dsn) as b, psycopg.connect(dsn, autocommit=True) as reader:
+    connect = psycopg.connect
+    with connect(dsn) as a, connect(dsn) as b, connect(dsn, autocommit=True) as reader:
         reader.execute("DROP SCHEMA IF EXISTS evlab_gap CASCADE")
         reader.execute("CREATE SCHEMA evlab_gap")
         reader.execute("CREATE TABLE evlab_gap.events (position bigserial PRIMARY KEY, data text)")
