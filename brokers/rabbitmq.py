@@ -13,7 +13,18 @@ import signal
 import subprocess
 from collections.abc import Iterator
 
-from brokers.common import LOOPBACK, NotInstalled, answers, end, exists, free_port, place, start, wait_until
+from brokers.common import (
+    LOOPBACK,
+    DidNotStart,
+    NotInstalled,
+    answers,
+    end,
+    exists,
+    free_port,
+    place,
+    start,
+    wait_until,
+)
 
 __all__ = ["Node", "running"]
 
@@ -48,8 +59,20 @@ class Node:
         self.server: subprocess.Popen | None = None
 
     def start(self) -> None:
-        """Return when it answers. epmd, which finds Erlang's nodes by their names, is started first: in the
-        foreground, or the node would start one that nobody ends."""
+        """Return when it answers. Somebody may take a port between the look for it and the start: so three tries."""
+        for tries_left in (2, 1, 0):
+            try:
+                return self._start()
+            except DidNotStart:
+                self.kill()
+                if not tries_left:
+                    raise
+                if not self.url:  # once it was known, the address stays
+                    self.port = free_port()
+
+    def _start(self) -> None:
+        """epmd, which finds Erlang's nodes by their names, is started first: in the foreground, or the node would start
+        one that nobody ends."""
         names, distribution = free_port(), free_port()
         environment = self._environment(names, distribution)
         as_user = {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
