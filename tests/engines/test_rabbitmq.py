@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import pathlib
 import signal
 import subprocess
 import threading
@@ -291,7 +292,7 @@ def test_a_publish_waits_for_its_confirm(node):
             thawed.set()
             os.kill(node.server.pid, signal.SIGCONT)
 
-        os.kill(node.server.pid, signal.SIGSTOP)
+        freeze(node.server.pid)
         threading.Timer(0.3, thaw).start()
         assert router.publish("", queue, b"1").done and thawed.is_set()
 
@@ -302,7 +303,7 @@ def test_in_a_window_an_unknown_exchange_leaves_the_others_unknown(node):
         queue = router.declare_queue()
         router.publish("", queue, b"0")
         router.flush()
-        os.kill(node.server.pid, signal.SIGSTOP)
+        freeze(node.server.pid)
         confirms = [router.publish(*where, b"1") for where in (("", queue), ("nothing", "a"), ("", queue))]
         os.kill(node.server.pid, signal.SIGCONT)
         router.flush()
@@ -323,7 +324,7 @@ def test_killed_in_the_middle_unconfirmed_is_unknown_and_what_was_confirmed_is_t
         router.flush()
         channel = router.channel()
         consumer = channel.consume(durable, print, acks="manual")
-        os.kill(node.server.pid, signal.SIGSTOP)  # so that nothing more is confirmed
+        freeze(node.server.pid)  # so that nothing more is confirmed
         unconfirmed = [router.publish("", durable, b"%d" % number) for number in range(4, 7)]
         node.kill()
         with pytest.raises(EngineUnreachable) as caught:
@@ -351,6 +352,17 @@ def test_nothing_of_a_stopped_server_is_left(node):
     assert processes(node.folder, groups) and all(map(answers, ports))
     node.stop()
     assert processes(node.folder, groups) == [] and not any(map(answers, ports))
+
+
+def freeze(pid) -> None:
+    """Stop a process, and return when each of its threads stands: until then it may go on for a moment."""
+    os.kill(pid, signal.SIGSTOP)
+    threads, until = pathlib.Path(f"/proc/{pid}/task"), time.monotonic() + 10
+    if not threads.exists():
+        time.sleep(0.5)  # no Linux
+    while not all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads.glob("*/stat")):
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def processes(folder, groups) -> list[str]:
