@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Any
 
 from evlab.database import DatabaseError
@@ -29,7 +28,7 @@ from evlab.env import Env, Real, Signal, check_delay, here
 from evlab.errors import InvalidUse, WrongExpectedVersion
 from evlab.event import Event
 from evlab.recorded import Recorded, write_row
-from evlab.store import ANY, NO_STREAM, STREAM_EXISTS, NewerStore, NotAStore, _check_append, _check_appends
+from evlab.store import ANY, NewerStore, NotAStore, _check_append, _check_appends, _met, _numbered
 
 __all__ = ["PostgresEventStore"]
 
@@ -269,19 +268,6 @@ class PostgresEventStore(PostgresReading):
     def __repr__(self) -> str:
         return (f"PostgresEventStore({self.db.address!r}, schema={self.db.schema!r}, {self.position:,} "
                 f"event{'s' * (self.position != 1)})")
-
-
-def _met(expected: int | str, current: int) -> bool:
-    if expected == ANY:
-        return True
-    if expected == NO_STREAM:
-        return current == 0
-    return current > 0 if expected == STREAM_EXISTS else expected == current
-
-
-def _numbered(events: list[Event], stream: str, current: int, end: int, now: datetime) -> list[Recorded]:
-    return [Recorded(event, stream, current + number, end + number, now)
-            for number, event in enumerate(events, start=1)]
 
 
 def _check_schema(schema: str) -> None:
