@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from evlab.course.data import CourseFileError, course_folder, load_orders
+from evlab.course.data import CourseFileError, course_folder, load_engines, load_orders
 from evlab.errors import InvalidUse
 
 
@@ -60,3 +60,18 @@ def test_a_folder_that_is_no_course_is_an_error_with_a_next_step(monkeypatch, tm
     with pytest.raises(CourseFileError) as missing:
         course_folder()
     assert "make lab" in missing.value.next_step
+
+
+def test_what_real_servers_did_is_there():
+    found = load_engines()
+    assert found["gap"] == {"seen": [2], "there": [1, 2]} and found["machine"] and found["servers"]
+    assert all(0 < row["one by one"] < row["many"] for row in found["rates"])
+
+
+@pytest.mark.parametrize("text", [None, "", "{"])
+def test_without_it_the_error_names_the_file(orders, text):
+    if text is not None:
+        (orders.parent / "engines.json").write_text(text)
+    with pytest.raises(CourseFileError) as caught:
+        load_engines()
+    assert caught.value.path == "data/engines.json" and "git checkout" in caught.value.next_step
