@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 from brokers.common import answers
 
@@ -27,7 +28,8 @@ def test_a_server_is_up_until_ctrl_c(postgres):
                 port = int(found[1])
             elif not line.startswith("#"):
                 break
-        assert answers(port)
+        time.sleep(1)  # one that does not wait would be gone by now
+        assert program.poll() is None and answers(port)
         program.send_signal(signal.SIGINT)
         said, _ = program.communicate(timeout=30)
     finally:
