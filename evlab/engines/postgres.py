@@ -27,8 +27,9 @@ from evlab.engines.postgres_reading import COLUMNS, PostgresReading, lost
 from evlab.env import Env, Real, Signal, check_delay, here
 from evlab.errors import InvalidUse, WrongExpectedVersion
 from evlab.event import Event
+from evlab.expected import ANY, check_append, check_appends, met, numbered
 from evlab.recorded import Recorded, write_row
-from evlab.store import ANY, NewerStore, NotAStore, _check_append, _check_appends, _met, _numbered
+from evlab.store import NewerStore, NotAStore
 
 __all__ = ["PostgresEventStore"]
 
@@ -115,14 +116,14 @@ class PostgresEventStore(PostgresReading):
         Raises `WrongExpectedVersion`, and `InvalidUse` for no events, what is no event, the same id twice in one call,
         or a call of which a part is in the stream already; `EngineUnreachable` if the server went away: call again.
         """
-        return self._append([(stream, _check_append(stream, events, expected), expected)])[0]
+        return self._append([(stream, check_append(stream, events, expected), expected)])[0]
 
     def append_all(self, appends: Iterable[tuple[str, Event | Iterable[Event], int | str]]) -> list[list[Recorded]]:
         """Several appends in one go, `[(stream, events, expected), ...]`: all of them, or none.
 
         The same as that many calls of `append` in one transaction, with one fsync. See evlab.store.EventStore.
         """
-        appends = _check_appends(appends)
+        appends = check_appends(appends)
         return self._append(appends) if appends else []
 
     def _append(self, appends: list[_Append]) -> list[list[Recorded]]:
@@ -134,7 +135,7 @@ class PostgresEventStore(PostgresReading):
             before = self._appended_before(appends, heads)
             start, found = end, []
             for number, (stream, events, _) in enumerate(appends):
-                found.append(before.get(number) or _numbered(events, stream, heads[stream], end, now))
+                found.append(before.get(number) or numbered(events, stream, heads[stream], end, now))
                 end = max(end, found[-1][-1].position)
             if end == start:
                 return found
@@ -159,7 +160,7 @@ class PostgresEventStore(PostgresReading):
         pairs = [(stream, event.id) for stream, events, _ in appends for event in events]
         known = self.db.rows(_KNOWN, [list(column) for column in zip(*pairs, strict=True)])[0][0]
         before = {}
-        unmet = [number for number, (stream, _, expected) in enumerate(appends) if not _met(expected, heads[stream])]
+        unmet = [number for number, (stream, _, expected) in enumerate(appends) if not met(expected, heads[stream])]
         for number in unmet + [number for number in range(len(appends)) if number not in unmet and known]:
             stream, events, expected = appends[number]
             rows = [row for event in events if known for row in self.db.rows(_FIND, (stream, event.id), binary=True)]
