@@ -109,12 +109,17 @@ class Actor:
 
     # ------------------------------------------------------------------------------------------ what a check calls
 
-    def reset(self, seed: int) -> None:
-        """A fresh namespace for a new history: the code of the cells runs again. `seed` is for its `random`."""
+    def reset(self, seed: int, process: str = "") -> None:
+        """A fresh namespace for a new history: the code of the cells runs again.
+
+        `seed`, and which `process` of the history this is, are for its `random` and its `hash`: another process has
+        others, and so has the same one in its next life.
+        """
         self.asks, self._inside = 0, 0
         self._ports, self._numbers, self._errors = [], {}, set()
         self._process.begin_history()
-        chance = hashlib.sha256(f"{seed}/answer".encode()).digest()[:8]  # not the seed: it tells the faults to come
+        # A digest, and not the seed: who knows that knows the faults to come.
+        chance = hashlib.sha256(f"{seed}/{process}/answer".encode()).digest()[:8]
         self._finish(["reset", int.from_bytes(chance, "big") >> 1])
 
     def call(self, target: str | Object, *args, **named) -> Generator:

@@ -9,6 +9,7 @@ and what stands behind it is not reached.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from random import Random
@@ -119,11 +120,12 @@ class Case:
     `size` grows from 0 to 1 over the histories of a check: make small cases first, so that the first failure is small.
     """
 
-    def __init__(self, world: World, check: Check, size: float, actors: Callable[[str, bool], Actor]):
+    def __init__(self, world: World, check: Check, size: float, actors: Callable[[str, bool, int], Actor]):
         self.world, self.size = world, size
         self.random: Random = Random(f"{world.seed}/{check.promise}")
         self._actors = actors
         self._present: dict[str, Actor] = {}
+        self._lives: Counter[str] = Counter()
 
     @property
     def history(self) -> History:
@@ -140,7 +142,8 @@ class Case:
     def actor(self, node: str = "bus", *, fresh: bool = False) -> Actor:
         """The answer at work on that node: one process a node. `fresh`: a new one, as after a crash."""
         if fresh or node not in self._present:
-            self._present[node] = self._actors(node, fresh)
+            self._lives[node] += 1
+            self._present[node] = self._actors(node, fresh, self._lives[node])
         return self._present[node]
 
     def call(self, target: str | Object, *args, node: str = "bus", method: str = "") -> Any:

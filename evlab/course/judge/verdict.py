@@ -257,7 +257,7 @@ class _AtWork:
         self.latest = None
         """The history in which they act now, or acted last."""
 
-    def actor(self, node: str, fresh: bool, seed: int) -> Actor:
+    def actor(self, node: str, fresh: bool, seed: int, life: int) -> Actor:
         actor = self._actors.get(node)
         if actor is None or actor.dead or actor.busy or fresh or self._served[node] >= FRESH:
             if actor is not None:
@@ -269,7 +269,7 @@ class _AtWork:
         spent = self._spent + sum(one.used() for one in self._actors.values())
         if spent > QUESTION_SECONDS:
             raise AnswerBroke("stuck", f"it has computed for {spent:.0f} s, over all histories of this question")
-        actor.reset(seed)
+        actor.reset(seed, f"{node}/{life}")
         return actor
 
     def printed(self) -> str:
@@ -286,7 +286,7 @@ def _scenario(check: Check, at_work: _AtWork, hint: str = ""):
     def scenario(world: World) -> list[Mistake]:
         at_work.latest = world.history
         size = (world.seed % 1000) / max(1, check.histories - 1)
-        case = Case(world, check, size, lambda node, fresh: at_work.actor(node, fresh, world.seed))
+        case = Case(world, check, size, lambda node, fresh, life: at_work.actor(node, fresh, world.seed, life))
         try:
             check.function(case)
         except Blame as blame:

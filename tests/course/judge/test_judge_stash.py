@@ -104,6 +104,24 @@ def deliver_all(event, subscribers): return first
     assert random.Random(seed).random() != first[0]
 
 
+def test_each_process_has_its_own_chance_and_its_own_hash_of_a_text(judge):
+    """As in life: an id that is drawn, or made by `hash`, is another one after a restart."""
+    source = MARK + '''import random
+def deliver_all(event, subscribers):
+    return [[random.random(), hash("order-42"), hash(("order", 42))], [hash(42), hash((4, 2)), hash("a") == hash("a")]]
+'''
+    actor = judge.jail.actor([("q", source)])
+    seen = {}
+    for process in "worker/1", "worker/2", "mail/1":
+        actor.reset(7, process)
+        seen[process], same = finish(actor.call("deliver_all", None, []))
+        assert same == [hash(42), hash((4, 2)), True]
+        actor.reset(7, process)
+        assert finish(actor.call("deliver_all", None, []))[0] == seen[process], "the same history has the same"
+    for kind in zip(*seen.values(), strict=True):
+        assert len(set(kind)) == 3
+
+
 @pytest.mark.parametrize("question", ["lab01.q1", "lab01.q4"])
 def test_an_answer_that_fails_but_once_fails(judge, question):
     """GRADE-1. What it did wrong it did, though no second run shows it."""
