@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import pwd
@@ -14,8 +15,8 @@ import tempfile
 import time
 from collections.abc import Callable
 
-__all__ = ["LOOPBACK", "DidNotStart", "NotInstalled", "answers", "end", "exists", "free_port", "place", "start",
-           "wait_until"]
+__all__ = ["LOOPBACK", "DidNotStart", "NotInstalled", "answers", "end", "end_group", "exists", "free_port", "place",
+           "start", "wait_until"]
 
 LOOPBACK = "127.0.0.1"
 
@@ -94,6 +95,15 @@ def end(server: subprocess.Popen, seconds: float = 20, first: int = signal.SIGTE
             except subprocess.TimeoutExpired:
                 continue
     server.wait()
+
+
+def end_group(group: int, seconds: float = 5) -> None:
+    """Kill what is left of a process group, and return when nothing is: a killed process lives on for a moment."""
+    until = time.monotonic() + seconds
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < until:
+            os.killpg(group, signal.SIGKILL)
+            time.sleep(0.01)
 
 
 def _tail(log: pathlib.Path, lines: int = 15) -> str:

@@ -19,6 +19,7 @@ from brokers.common import (
     NotInstalled,
     answers,
     end,
+    end_group,
     exists,
     free_port,
     place,
@@ -95,8 +96,7 @@ class Node:
         for process, number in ((self.server, first), (self.epmd, signal.SIGTERM)):
             if process is not None:
                 end(process, first=number)
-                with contextlib.suppress(ProcessLookupError):  # helpers of the node, if any is left of its group
-                    os.killpg(process.pid, signal.SIGKILL)
+                end_group(process.pid)  # helpers of the node, if any is left
         self.server = self.epmd = None
 
     def _environment(self, names: int, distribution: int) -> dict[str, str]:

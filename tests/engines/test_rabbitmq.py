@@ -6,6 +6,7 @@ exchanges have plain names ("x", "dead"), so one run at a time.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pathlib
@@ -22,7 +23,7 @@ from brokers.common import NotInstalled, answers
 from brokers.rabbitmq import Node, running
 from evlab.engines import EngineUnreachable, NotOnThisEngine, RabbitRouter
 from evlab.env import Later, run
-from evlab.errors import InvalidUse
+from evlab.errors import EvlabError, InvalidUse
 from evlab.router import ConnectionLost, NotFound, ResourceLocked
 
 MUST = os.environ.get("EVLAB_NEEDS_ENGINES") == "1"
@@ -61,10 +62,21 @@ class OnRabbitMQ:
 
     def __init__(self, url, **settings):
         self.whole = RabbitRouter(url, **settings)
-        self.router = Declares(self.whole)
+        self.router, self.handled = Declares(self.whole), 0
 
     def channel(self, prefetch=0):
-        return self.router.channel(prefetch)
+        channel = self.router.channel(prefetch)
+        consume = channel.consume
+
+        def counted(queue, handler, **more):
+            def handle(one):
+                self.handled += 1
+                return handler(one)
+
+            return consume(queue, handle if callable(handler) else handler, **more)
+
+        channel.consume = counted
+        return channel
 
     def queue(self, **settings):
         return self.router.declare_queue(f"evlab-test-{next(NUMBERS)}", **settings)
@@ -73,19 +85,34 @@ class OnRabbitMQ:
         return self.router.depth(queue)
 
     def wait(self, result):
-        """An ack has no answer: one that was sent is read by the server when this returns."""
+        """An ack has no answer: one that was sent has reached its queue, and a dead letter the next, on return."""
         if not isinstance(result, Later):
             return result
-        self.router.flush()
+        self.arrives()
         return result.value
+
+    def arrives(self):
+        """The channels have read what was sent, and each queue, a process of its own, has answered after them."""
+        self.router.flush()
+        for queue in self.router.queues:
+            with contextlib.suppress(EvlabError):  # it was deleted
+                self.router.depth(queue)
 
     def passes(self, seconds):
         self.router.serve(seconds)
 
+    def now(self):
+        return time.monotonic()
+
     def settles(self):
-        for _ in range(3):
+        """Three times in a row all has arrived and no handler was called: however slow the server is."""
+        quiet = 0
+        while quiet < 3:
+            before = self.handled
+            self.arrives()
             self.router.flush()
             self.router.serve(0.02)
+            quiet = quiet + 1 if self.handled == before else 0
 
     def close(self):
         self.router.forget()
@@ -317,13 +344,14 @@ def test_in_a_window_an_unknown_exchange_leaves_the_others_unknown(node):
 
 def test_killed_in_the_middle_unconfirmed_is_unknown_and_what_was_confirmed_is_there_after_a_restart(node):
     with RabbitRouter(node.url, window=100) as router:
-        durable, gone = router.declare_queue("durable"), router.declare_queue("gone", durable=False)
+        durable, gone = router.declare_queue("evlab-kept"), router.declare_queue("gone", durable=False)
         router.publish("", durable, b"1")
         router.publish("", durable, b"2", persistent=False)
         router.publish("", gone, b"3")
         router.flush()
         channel = router.channel()
         consumer = channel.consume(durable, print, acks="manual")
+        declared_for_good(node, durable)
         freeze(node.server.pid)  # so that nothing more is confirmed
         unconfirmed = [router.publish("", durable, b"%d" % number) for number in range(4, 7)]
         node.kill()
@@ -352,6 +380,20 @@ def test_nothing_of_a_stopped_server_is_left(node):
     assert processes(node.folder, groups) and all(map(answers, ports))
     node.stop()
     assert processes(node.folder, groups) == [] and not any(map(answers, ports))
+
+
+def declared_for_good(node, queue) -> None:
+    """Wait until no kill can take a durable queue. RabbitMQ 3 acks its declaration when Mnesia has written it; that it
+    counts, Mnesia writes a moment later, and after a kill in between the queue is not there."""
+    folder, name, until = node.folder / "mnesia" / "evlab@localhost", queue.encode(), time.monotonic() + 10
+    log = folder / "LATEST.LOG"
+    while log.exists():
+        _, found, behind = log.read_bytes().rpartition(name)
+        kept = any(name in table.read_bytes() for table in folder.glob("rabbit_durable_queue.*"))
+        if b"committed" in behind if found else kept:
+            return
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def freeze(pid) -> None:
