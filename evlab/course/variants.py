@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import pathlib
 import re
+from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from evlab.course.judge.answers import Answers, collect, mark_of, read_answers
@@ -114,9 +115,11 @@ def blamed_codes(source: str) -> dict[str, int]:
     That is a string in capitals which is the first argument of `blame`, a value of the dict given to `blame_first`, or
     gets there by a variable, a parameter, its default or what a function returns.
     """
-    tree = ast.parse(source)
+    nodes = list(ast.walk(ast.parse(source)))
+    calls = [node for node in nodes if isinstance(node, ast.Call)]
+    sources = _sources(nodes, calls)
     names, found, looked = set(), {}, set()
-    waiting = [node for call in ast.walk(tree) if isinstance(call, ast.Call) for node in _hints_in(call)]
+    waiting = [node for call in calls for node in _hints_in(call)]
     while waiting:
         node = waiting.pop()
         if id(node) in looked:
@@ -131,13 +134,13 @@ def blamed_codes(source: str) -> dict[str, int]:
             name = part.id if isinstance(part, ast.Name) else ""
             if name and name not in names:
                 names.add(name)
-                waiting += _sources_of(name, tree)
+                waiting += sources.get(name, ())
     return dict(sorted(found.items(), key=lambda item: item[1]))
 
 
 def _hints_in(call: ast.Call) -> list[ast.expr]:
     """The expressions of a call of `blame` or `blame_first` that say which hint it is."""
-    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    name = _called(call)
     named = {keyword.arg: keyword.value for keyword in call.keywords}
     if name == "blame":
         return [*call.args[:1], *(value for key, value in named.items() if key == "hint")]
@@ -146,41 +149,46 @@ def _hints_in(call: ast.Call) -> list[ast.expr]:
     return []
 
 
-def _sources_of(name: str, tree: ast.Module) -> list[ast.expr]:
-    """The expressions whose value that name may have, wherever it stands: too many rather than too few."""
-    found: list[ast.expr] = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr):
-            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-            found += [node.value] if node.value and any(_names(target, name) for target in targets) else []
-        elif isinstance(node, ast.For) and _names(node.target, name):
-            found.append(node.iter)
+def _sources(nodes: list[ast.AST], calls: list[ast.Call]) -> dict[str, list[ast.expr]]:
+    """The expressions whose value each name may have, wherever it stands: too many rather than too few."""
+    found: dict[str, list[ast.expr]] = defaultdict(list)
+    calls_of: dict[str, list[ast.Call]] = defaultdict(list)
+    for call in calls:
+        calls_of[_called(call)].append(call)
+    for node in nodes:
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and node.value:
+            for name in _names(*(node.targets if isinstance(node, ast.Assign) else [node.target])):
+                found[name].append(node.value)
+        elif isinstance(node, ast.For):
+            for name in _names(node.target):
+                found[name].append(node.iter)
         elif isinstance(node, ast.FunctionDef):
-            if node.name == name:
-                found += [part.value for part in ast.walk(node) if isinstance(part, ast.Return) and part.value]
-            found += _given_to(node, name, tree)
+            found[node.name] += [part.value for part in ast.walk(node) if isinstance(part, ast.Return) and part.value]
+            for argument in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs):
+                found[argument.arg] += _given_to(node, argument.arg, calls_of[node.name])
     return found
 
 
-def _given_to(function: ast.FunctionDef, name: str, tree: ast.Module) -> list[ast.expr]:
-    """What a parameter of that name may be given: its default, and the arguments of each call."""
+def _given_to(function: ast.FunctionDef, name: str, calls: list[ast.Call]) -> list[ast.expr]:
+    """What a parameter of that name may be given: its default, and the arguments of each call of the function."""
     places = [*function.args.posonlyargs, *function.args.args]
     wanted = next((n for n, argument in enumerate(places) if argument.arg == name), None)
     alone = next((n for n, argument in enumerate(function.args.kwonlyargs) if argument.arg == name), None)
-    if wanted is None and alone is None:
-        return []
     default = function.args.kw_defaults[alone] if wanted is None else (
         [None] * (len(places) - len(function.args.defaults)) + function.args.defaults)[wanted]
     found = [] if default is None else [default]
-    for call in ast.walk(tree):
-        if isinstance(call, ast.Call) and getattr(call.func, "attr", getattr(call.func, "id", "")) == function.name:
-            itself = isinstance(call.func, ast.Attribute) and places and places[0].arg in ("self", "cls")
-            place = None if wanted is None else wanted - bool(itself)
-            if place is not None and 0 <= place < len(call.args):
-                found.append(call.args[place])
-            found += [keyword.value for keyword in call.keywords if keyword.arg == name]
+    for call in calls:
+        itself = isinstance(call.func, ast.Attribute) and places and places[0].arg in ("self", "cls")
+        place = None if wanted is None else wanted - bool(itself)
+        if place is not None and 0 <= place < len(call.args):
+            found.append(call.args[place])
+        found += [keyword.value for keyword in call.keywords if keyword.arg == name]
     return found
 
 
-def _names(target: ast.expr, name: str) -> bool:
-    return any(isinstance(part, ast.Name) and part.id == name for part in ast.walk(target))
+def _called(call: ast.Call) -> str:
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+
+
+def _names(*targets: ast.expr) -> set[str]:
+    return {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}

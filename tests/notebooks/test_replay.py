@@ -1,7 +1,7 @@
 """BOOK-1: each saved notebook replays, output for output, with other hashes, another time zone and no network.
 
 nbval runs every cell in a fresh kernel and compares text with text; of a plot it compares the words and the numbers,
-not the pixels (sanitize.cfg). Two notebooks replay at a time.
+not the pixels (sanitize.cfg). One run of it replays them all, two at a time.
 """
 
 from __future__ import annotations
@@ -10,12 +10,11 @@ import json
 import os
 import pathlib
 import random
-import re
 import shutil
 import subprocess
 import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+from xml.etree import ElementTree
 
 import pytest
 
@@ -33,46 +32,72 @@ SEED = os.environ.get("EVLAB_HASHSEED") or str(random.randrange(1, 2**32))
 """The PYTHONHASHSEED of this run. Name one in EVLAB_HASHSEED to repeat it."""
 
 
+class Replayed(NamedTuple):
+    """What became of one notebook."""
+
+    cells: int
+    """How many were run."""
+    failed: list[str]
+    """What nbval says of each cell that failed."""
+    seconds: float
+
+
 @pytest.fixture(scope="session")
 def replay(tmp_path_factory):
-    """`replay(*paths)`: run nbval over the notebooks and return (its exit code, what it printed, seconds)."""
+    """`replay(*paths)`: run nbval once over the notebooks, `jobs` at a time. Returns `Replayed` by stem, and all that
+    it printed."""
     scratch = tmp_path_factory.mktemp("replay")
-    environment = kernel_environment(scratch, COURSE, PYTHONHASHSEED=SEED, TZ="Asia/Kathmandu")
+    environment = kernel_environment(scratch, COURSE, PYTHONHASHSEED=SEED, TZ="Asia/Kathmandu",
+                                     PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
 
-    def run(*paths: pathlib.Path) -> tuple[int, str, float]:
+    def run(*paths: pathlib.Path, jobs: int = 0) -> tuple[dict[str, Replayed], str]:
         folder = tmp_path_factory.mktemp("book")
         (folder / "pytest.ini").write_text("[pytest]\n")
+        shutil.copy(HERE / "homes.py", folder / "conftest.py")
         for path in paths:
-            shutil.copy(path, folder)
-        own = {"EVLAB_HOME": str(folder / "home"), "IPYTHONDIR": str(folder / "ipython")}
-        began = time.monotonic()
+            (folder / path.stem).mkdir()
+            shutil.copy(path, folder / path.stem)
         done = subprocess.run(
-            [sys.executable, str(OFFLINE), sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env",
-             "--nbval-cell-timeout=120", f"--nbval-sanitize-with={HERE / 'sanitize.cfg'}",
-             "-p", "no:cacheprovider", "-q", "--color=no", "-c", "pytest.ini",
-             *(path.name for path in paths)],
-            cwd=folder, env=environment | own, capture_output=True, text=True)
-        return done.returncode, done.stdout + done.stderr, time.monotonic() - began
+            [sys.executable, str(OFFLINE), sys.executable, "-m", "pytest", "-p", "nbval.plugin", "--nbval",
+             "--nbval-current-env", "--nbval-cell-timeout=120", f"--nbval-sanitize-with={HERE / 'sanitize.cfg'}",
+             *(["-p", "xdist.plugin", "-n", str(jobs), "--dist", "loadfile"] if jobs else []),
+             "-p", "no:cacheprovider", "-q", "--color=no", "-c", "pytest.ini", "--junitxml=seen.xml",
+             *(f"{path.stem}/{path.name}" for path in paths)],
+            cwd=folder, env=environment, capture_output=True, text=True)
+        return read(folder / "seen.xml"), done.stdout + done.stderr
 
     return run
 
 
+def read(report: pathlib.Path) -> dict[str, Replayed]:
+    """nbval's report, by notebook. A notebook that it could not read is not there."""
+    found: dict[str, Replayed] = {}
+    for case in ElementTree.parse(report).iter("testcase") if report.exists() else ():
+        stem = case.get("classname", "").partition(".")[0]
+        cells, failed, seconds = found.get(stem, (0, [], 0.0))
+        why = [f"{case.get('name')}: {part.text}" for part in case if part.tag in ("failure", "error", "skipped")]
+        found[stem] = Replayed(cells + 1, failed + why, seconds + float(case.get("time", 0)))
+    return found
+
+
 @pytest.fixture(scope="session")
 def replays(request, replay):
-    """A future for each notebook that this run asks for. All of them are under way, two at a time."""
+    """What became of each notebook that this run asks for."""
     wanted = [item.callspec.params["name"] for item in request.session.items
               if getattr(item, "originalname", "") == test_a_saved_notebook_replays.__name__]
-    with ThreadPoolExecutor(2) as pool:
-        yield {name: pool.submit(replay, SAVED[name]) for name in wanted}
-        pool.shutdown(cancel_futures=True)
+    return replay(*(SAVED[name] for name in wanted), jobs=2)
 
 
 @pytest.mark.parametrize("name", SAVED)
 def test_a_saved_notebook_replays(replays, name, measured):
     """BOOK-1."""
-    code, said, seconds = replays[name].result()
-    measured(f"{name} replayed in {seconds:.1f} s, PYTHONHASHSEED={SEED}")
-    assert code == 0, f"{said}\n{name} does not replay. To repeat: EVLAB_HASHSEED={SEED}"
+    seen, said = replays
+    replayed = seen.get(SAVED[name].stem)
+    again = f"To repeat: EVLAB_HASHSEED={SEED}"
+    assert replayed, f"{said}\n{name} was not run. {again}"
+    measured(f"{name} replayed in {replayed.seconds:.1f} s, PYTHONHASHSEED={SEED}")
+    assert not replayed.failed, "\n".join([*replayed.failed, f"{name} does not replay. {again}"])
+    assert replayed.cells == len(Book(json.loads(SAVED[name].read_text("utf-8")), name).code), said
 
 
 def test_a_notebook_was_there_to_replay():
@@ -118,10 +143,10 @@ def alter(path: pathlib.Path, number: int, to: pathlib.Path) -> pathlib.Path:
 def test_altering_one_saved_character_makes_the_replay_fail(small, replay, tmp_path):
     """BOOK-1: the comparison is strict for each kind of output."""
     altered = [alter(small, number, tmp_path / f"altered_{number}.ipynb") for number in range(len(SMALL))]
-    code, said, _ = replay(small, *altered)
-    failed = set(re.findall(r"(?m)^FAILED \S*?(\w+)\.ipynb::.*Cell (\d)", said))
-    assert code == 1
-    assert failed == {(f"altered_{n}", str(n)) for n in range(len(SMALL))}, said
+    seen, said = replay(small, *altered)
+    failed = {(stem, one.partition(":")[0]) for stem, replayed in seen.items() for one in replayed.failed}
+    assert failed == {(f"altered_{n}", f"Cell {n}") for n in range(len(SMALL))}, said
+    assert [replayed.cells for replayed in seen.values()] == [len(SMALL)] * (1 + len(SMALL))
 
 
 @pytest.mark.skipif(not SAVED, reason="no notebook yet")
@@ -130,8 +155,9 @@ def test_altering_one_character_of_a_real_notebook_makes_its_replay_fail(replay,
     path = min(SAVED.values(), key=lambda path: path.stat().st_size)
     book = Book(json.loads(path.read_text("utf-8")), path.name)
     number = next(n for n, (_, cell, _) in enumerate(book.code) if cell["outputs"])
-    code, said, _ = replay(alter(path, number, tmp_path / path.name))
-    assert code == 1 and "Cell outputs differ" in said
+    seen, said = replay(alter(path, number, tmp_path / path.name))
+    assert [one.partition(":")[0] for one in seen[path.stem].failed] == [f"Cell {number}"]
+    assert "Cell outputs differ" in said
 
 
 CONNECT = """
