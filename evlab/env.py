@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 __all__ = ["LONGEST", "Dead", "DiskFiles", "Env", "File", "Files", "Later", "Process", "Real", "Signal", "Timer",
-           "ambient", "check_delay", "check_process", "check_size", "check_span", "here", "no_answer", "run",
+           "ambient", "check_delay", "check_env", "check_process", "check_size", "check_span", "here", "no_answer", "run",
            "settle_answer", "subscribe_to", "uuid7"]
 
 Process = Generator[Any, Any, Any]
@@ -296,6 +296,13 @@ def check_delay(delay: float) -> float:
                          why=f"time runs forward, and a delay of more than {LONGEST:,.0f} s is taken for a mistake",
                          next_step="give a number of seconds of 0 or more")
     return delay
+
+
+def check_env(env: Env | None) -> None:
+    """Raise `InvalidUse` for what is neither None nor an Env."""
+    if env is not None and not (hasattr(env, "after") and hasattr(env, "listen")):
+        raise InvalidUse(f"env={env!r:.60} is no Env", why="it gives the clock, the disk and the network",
+                         next_step="give a World or a Real, or leave it out")
 
 
 def check_process(process: Process) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 from evlab.errors import EvlabError, InvalidUse
 
-__all__ = ["DiskFiles", "File", "Files", "InUse", "check_size", "check_span", "write_whole"]
+__all__ = ["DiskFiles", "File", "Files", "InUse", "UnusableFolder", "check_folder", "check_size", "check_span",
+           "opening", "write_whole"]
 
 LOCK = ".lock"
 """The file that a process holds while it writes to a folder (Kafka's name for it)."""
@@ -19,6 +21,10 @@ class InUse(EvlabError):
     """Another process writes to this folder. `path` names it."""
 
     retriable = True
+
+
+class UnusableFolder(EvlabError):
+    """The system refuses to make, read or write this folder. `path` names it."""
 
 
 class File(Protocol):
@@ -167,6 +173,28 @@ class _DiskFile:
 
     def close(self) -> None:
         self._file.close()
+
+
+def check_folder(path: str | os.PathLike) -> str:
+    """The path of a folder, as text. Raises `InvalidUse` for what is no path."""
+    try:
+        text = os.fspath(path)
+        if isinstance(text, str) and b"\0" not in os.fsencode(text):
+            return text
+    except (TypeError, UnicodeError):
+        pass
+    raise InvalidUse(f"{path!r:.60} is no path of a folder", next_step='give text, such as "some/folder"')
+
+
+@contextmanager
+def opening(path: str) -> Iterator[None]:
+    """Whatever the system says against the folder while it is opened becomes `UnusableFolder`."""
+    try:
+        yield
+    except OSError as error:
+        raise UnusableFolder(f"the folder {path!r:.200} cannot be opened: {error.strerror or error}", path=path,
+                             why=f"{str(error.filename or path)!r:.200} is a file, in the way, full or not yours",
+                             next_step="name a folder in which you may write") from error
 
 
 def check_span(start: int, length: int | None) -> None:

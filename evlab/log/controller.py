@@ -21,6 +21,7 @@ from evlab.files import Files, write_whole
 from evlab.log.metadata import Metadata, PartitionInfo, TopicInfo
 from evlab.log.protocol import FencedLeaderEpoch, GetMetadata
 from evlab.log.topics import TopicConfig, TopicExists, UnknownTopic, check_partitions, check_topic
+from evlab.log.varints import CorruptBatch
 
 __all__ = ["Controller"]
 
@@ -102,7 +103,7 @@ class Controller:
 
     def __init__(self, env: Env, node: str, files: Files, brokers: tuple[str, ...]):
         self.env, self.node, self.files = env, node, files
-        self.all_brokers = brokers
+        self.all_brokers, self.closed = brokers, False
         self.metadata = self._load()
         self._started = env.now()
         self._seen = dict.fromkeys(self.metadata.brokers, env.now())
@@ -152,6 +153,8 @@ class Controller:
         return self.metadata if message.version < self.metadata.version else None
 
     def _look_around(self) -> None:
+        if self.closed:
+            return
         for broker in self.metadata.brokers:
             if self.env.now() - self._seen.get(broker, 0.0) > SESSION:
                 self._down(broker)
@@ -263,9 +266,13 @@ class Controller:
     # --------------------------------------------------------------------------------------------------- state
 
     def _load(self) -> Metadata:
-        with suppress(msgspec.MsgspecError):
-            return msgspec.json.decode(self.files.open(STATE_FILE).read(), type=Metadata)
-        return Metadata()
+        data = self.files.open(STATE_FILE).read()
+        try:
+            return msgspec.json.decode(data, type=Metadata) if data else Metadata()
+        except msgspec.MsgspecError as error:  # to begin without would lose every topic
+            raise CorruptBatch(f"{STATE_FILE} of {self.node} is damaged", path=STATE_FILE, why=f"it holds the topics: "
+                               f"{error}", next_step="restore it from a copy; the records are in the folders "
+                               "beside it") from error
 
     def _decide(self, state: Metadata) -> None:
         """Put the new state on the disk, whole, then let it count."""

@@ -9,8 +9,9 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from evlab.env import Dead, Env, Real, check_delay
+from evlab.env import Dead, Env, Real, check_delay, check_env
 from evlab.errors import InvalidUse
+from evlab.files import check_folder, opening
 from evlab.log.broker import MAX_LAG, Broker
 from evlab.log.client import Client
 from evlab.log.controller import PORT as CONTROLLER_PORT
@@ -20,7 +21,7 @@ from evlab.log.fetcher import TRUNCATIONS
 from evlab.log.lag import LagRow, Points, describe, lag_frame, lag_of, time_lag
 from evlab.log.members import AnyGroup, Step, told
 from evlab.log.metadata import Metadata
-from evlab.log.protocol import BrokerUnavailable, TopicPartition
+from evlab.log.protocol import PORT, BrokerUnavailable, TopicPartition
 from evlab.log.replica import Replica
 from evlab.log.topics import TopicConfig, UnknownTopic
 from evlab.log.transactions import TRANSACTIONS_TOPIC, TransactionCoordinator
@@ -43,8 +44,8 @@ class Log:
     World that takes time and suffers faults: `Producer(log.client("order-service"))` stands on that node.
     max_lag: seconds until a slow follower is no longer in sync. truncation: "epoch", or "high watermark" as before
     KIP-101.
-    Raises `CorruptBatch` for a damaged file, `InUse` for a folder that another process writes to, and `InvalidUse` for
-    a second log in one World: both would have the nodes broker-0, ...
+    Raises `CorruptBatch` for a damaged file, `InUse` for a folder that another process writes to, `UnusableFolder` for
+    one that the system refuses, and `InvalidUse` for a second log in one World: both would have the nodes broker-0, ...
     """
 
     def __init__(self, path: str | os.PathLike = "", env: Env | None = None, brokers: int = 1, *,
@@ -53,7 +54,9 @@ class Log:
             raise InvalidUse(f"brokers={brokers!r:.20} is no number to count with", next_step="give 1 or more")
         if truncation not in TRUNCATIONS:
             raise InvalidUse(f"truncation={truncation!r:.40} is not known", next_step='give "epoch"')
-        if env is None and not os.fspath(path):
+        check_env(env)
+        path = check_folder(path)
+        if env is None and not path:
             raise InvalidUse("a log needs a folder", why="it keeps its records in files",
                              next_step='write Log("some/folder"), or Log(env=world)')
         check_delay(max_lag)
@@ -62,7 +65,7 @@ class Log:
                              "both would be broker-0, ..., and the second would take messages and disks of the first",
                              next_step="use that one, with more topics; or close it first, or give this one a World of "
                                        "its own, or a folder: Log(\"some/folder\")")
-        self.env, self.path = env or Real(path), os.fspath(path)
+        self.env, self.path = env or Real(path), path
         self._folder = "" if env is None else self.path
         self.names = tuple(f"broker-{number}" for number in range(brokers))
         self.controller_node = self.names[0] if brokers == 1 else "controller"
@@ -74,14 +77,18 @@ class Log:
         self._numbers = count(1)
         self._closed = False
         self._points: dict[TopicPartition, Points] = {}
-        if brokers > 1:
+        with opening(self.path):
+            self._boot()
+        _OPEN[id(self.env)] = self
+
+    def _boot(self) -> None:
+        if len(self.names) > 1:
             self.env.boot(self.controller_node, self._boot_controller)
         for name in self.names:
             self.env.boot(name, lambda name=name: self._boot_broker(name))
         for own in (OFFSETS_TOPIC, TRANSACTIONS_TOPIC):
             if own not in self.metadata.topics:
-                self._make_topic(own, 1, TopicConfig(cleanup="compact", replication=min(3, brokers)))
-        _OPEN[id(self.env)] = self
+                self._make_topic(own, 1, TopicConfig(cleanup="compact", replication=min(3, len(self.names))))
 
     def _boot_controller(self) -> None:
         self.controller = Controller(self.env, self.controller_node, self._files(self.controller_node), self.names)
@@ -155,6 +162,8 @@ class Log:
 
     def client(self, node: str = "") -> Client:
         """A place to produce and consume from; on `node` of a World, it reaches the brokers over the network."""
+        if self._closed:
+            _refuse(None)
         return Client(self.env, self.names, node, self._numbers)
 
     def producer(self, **more: Any) -> Producer:
@@ -237,13 +246,20 @@ class Log:
         return done
 
     def close(self) -> None:
-        """Close all brokers in good order, but for those that are down. Closed twice is closed."""
+        """Close all brokers in good order, but for those that are down. Closed twice is closed.
+
+        What is sent, committed or created from then on is refused: the folder may be another's.
+        """
         if self._closed:
             return
         self._closed = True
-        for broker in self.brokers.values():
+        self.controller.closed = True
+        for name, broker in self.brokers.items():
             with suppress(Dead):
                 broker.close()
+                self.env.listen(name, _refuse, PORT)
+        with suppress(Dead):
+            self.env.listen(self.controller_node, _refuse, CONTROLLER_PORT)
         _OPEN.pop(id(self.env), None)
 
     def __enter__(self) -> Log:
@@ -255,3 +271,9 @@ class Log:
     def __repr__(self) -> str:
         brokers = f"{len(self.names)} broker{'s' * (len(self.names) > 1)}"
         return f"Log({brokers}, topics: {', '.join(self.topics()) or 'none'})"
+
+
+def _refuse(message: Any) -> None:
+    """What a closed log answers."""
+    raise InvalidUse("this log is closed", why="another one may write to its folder by now",
+                     next_step="make a Log again, and producers and consumers of it")

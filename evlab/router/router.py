@@ -8,11 +8,11 @@ from contextlib import suppress
 from itertools import count
 from typing import Any, NamedTuple
 
-from evlab.env import Dead, Env, Later, Real
+from evlab.env import Dead, Env, Later, Real, check_env
 from evlab.errors import InvalidUse
 from evlab.event import Event
-from evlab.files import Files
-from evlab.router.broker import Broker
+from evlab.files import Files, check_folder, opening
+from evlab.router.broker import Broker, lost
 from evlab.router.channel import Channel
 from evlab.router.client import Client
 from evlab.router.errors import ConnectionLost, Nacked
@@ -52,7 +52,8 @@ class Router:
     fsync serves many messages; 0 syncs each one; `flush` ends the wait.
 
     What you call here goes to the router directly. From another node of a World use `router.client(node)`.
-    Raises `CorruptJournal` for a damaged file, and `InUse` for a folder that another process writes to.
+    Raises `CorruptJournal` for a damaged file, `InUse` for a folder that another process writes to, and
+    `UnusableFolder` for one that the system refuses.
     """
 
     def __init__(self, path: str | os.PathLike | None = None, env: Env | None = None, *, node: str = "router",
@@ -60,12 +61,17 @@ class Router:
         if not isinstance(linger, int | float) or isinstance(linger, bool) or not 0 <= linger < 1:
             raise InvalidUse(f"linger={linger!r:.40} is no time that a confirm may wait",
                              next_step="give 0 or more seconds, below 1")
-        self.env, self.node, self.linger = env or Real(path or "."), node, linger
-        self._folder = "" if env is None else os.fspath(path or "")
+        if not isinstance(node, str) or not node:
+            raise InvalidUse(f"node={node!r:.40} is no node", next_step='give a name, such as "router"')
+        check_env(env)
+        folder = check_folder("" if path is None else path)
+        self.env, self.node, self.linger = env or Real(folder or "."), node, linger
+        self._folder = "" if env is None else folder
         self._on_disk = env is not None or path is not None
-        self._unlock = self._files().lock() if self._on_disk else lambda: None
         self._clients = count(1)
-        self.env.boot(node, self._boot)
+        with opening(folder):
+            self._unlock = self._files().lock() if self._on_disk else lambda: None
+            self.env.boot(node, self._boot)
         self._reach = self.env.link(node, PORT)
 
     def _boot(self) -> Generator:
@@ -155,6 +161,8 @@ class Router:
 
     def flush(self) -> Later:
         """Sync what waits for the end of the linger; the confirms are done then."""
+        if self.broker.dead:
+            raise lost(self.node)
         self.broker.flush()
         return Later.of()
 

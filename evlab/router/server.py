@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from evlab.env import Env
 from evlab.router import topology
-from evlab.router.broker import Broker
+from evlab.router.broker import Broker, lost
 from evlab.router.channel import Channel
 from evlab.router.errors import ChannelClosed, ConnectionLost
 from evlab.router.handling import Delivery
@@ -117,6 +117,8 @@ class Server:
             return connection.take(message)
         if kind is Open:
             return self._open(message)
+        if self.broker.dead:  # closed, and the way to it is a direct call
+            raise lost(self.broker.node)
         if message is None:
             return None  # somebody asks whether the router is near
         answer = TOPOLOGY[message.verb](self.broker, *message.arguments, **message.settings)

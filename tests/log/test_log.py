@@ -9,10 +9,11 @@ import time
 import pytest
 from contracts.log import LogContract
 
-from evlab.env import Real
+from evlab.env import Real, run
 from evlab.errors import InvalidUse
 from evlab.event import Event
-from evlab.log import Consumer, Log, Producer, UnknownTopic
+from evlab.files import UnusableFolder
+from evlab.log import Consumer, CorruptBatch, Log, Producer, UnknownTopic
 from evlab.sim import World
 
 
@@ -275,10 +276,76 @@ def test_a_log_needs_a_folder():
         Log()
 
 
-@pytest.mark.parametrize("path", [7, None, b"x\0", object()])
+@pytest.mark.parametrize("path", [7, None, b"x", b"x\0", "x\0", "\ud800", object()])
 def test_a_folder_that_cannot_be(path):
-    with pytest.raises((InvalidUse, TypeError, ValueError)):
+    with pytest.raises(InvalidUse, match="no path of a folder"):
         Log(path)
+
+
+@pytest.mark.parametrize("name", ["a-file", "a-file/inside", "long" * 100])
+def test_a_folder_that_the_system_refuses(tmp_path, name):
+    (tmp_path / "a-file").write_text("of somebody's")
+    with pytest.raises(UnusableFolder, match="cannot be opened") as caught:
+        Log(tmp_path / name)
+    assert caught.value.path == str(tmp_path / name) and "Next step" in str(caught.value)
+    assert (tmp_path / "a-file").read_text() == "of somebody's"
+
+
+@pytest.mark.parametrize("env", [5, "world", object()])
+def test_an_env_that_is_none(tmp_path, env):
+    with pytest.raises(InvalidUse, match="is no Env"):
+        Log(tmp_path, env)
+
+
+def test_a_closed_log_takes_no_part_in_a_folder_that_is_another_ones_now(tmp_path):
+    """Its controller would put its own list of topics in the place of the other's."""
+    first = Log(tmp_path)
+    first.create_topic("orders")
+    producer, consumer = Producer(first), Consumer(first, "email", "orders")
+    run(forever(producer.send("orders", b"in time")), first.env)
+    consumer.poll()
+    first.close()
+    with Log(tmp_path) as second:
+        second.create_topic("payments")
+        for late in (lambda: Producer(first), lambda: Consumer(first, "email", "orders"),
+                     lambda: first.create_topic("parcels"), lambda: first.add_partitions("orders", 3),
+                     lambda: run(forever(producer.send("orders", b"late")), first.env),
+                     lambda: run(forever(consumer.commit()), first.env)):
+            with pytest.raises(InvalidUse, match="log is closed"):
+                late()
+        assert consumer.poll() == [] and first.expire() == []
+    with Log(tmp_path) as third:
+        assert third.topics() == ["orders", "payments"]
+        assert third.replica("orders", 0).end == 1
+
+
+def forever(later):
+    return (yield later)
+
+
+def test_a_closed_cluster_decides_nothing_more():
+    world = World(3)
+    log = Log(env=world, brokers=3)
+    world.run(until=2)
+    log.close()
+    before = log.metadata
+    world.run(until=60)
+    assert log.metadata is before, "no broker is given up, though none reports any more"
+
+
+def test_a_damaged_list_of_topics_is_named_and_not_begun_anew(tmp_path):
+    with Log(tmp_path) as log:
+        log.create_topic("orders")
+    path = tmp_path / "broker-0" / "metadata.json"
+    whole = path.read_bytes()
+    for damaged in (whole[:-1], b"\x00" + whole[1:], b"{}}"):
+        path.write_bytes(damaged)
+        with pytest.raises(CorruptBatch, match="metadata.json of broker-0 is damaged"):
+            Log(tmp_path)
+        assert path.read_bytes() == damaged
+    path.write_bytes(whole)
+    with Log(tmp_path) as log:
+        assert log.topics() == ["orders"]
 
 
 @pytest.mark.parametrize("ask", [

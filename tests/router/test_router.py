@@ -8,7 +8,9 @@ import pytest
 from contracts.router import RouterContract
 
 from evlab.env import Later
-from evlab.router import Router
+from evlab.errors import InvalidUse
+from evlab.files import UnusableFolder
+from evlab.router import ConnectionLost, Router
 from evlab.sim import World
 
 
@@ -66,6 +68,9 @@ class Direct:
         self.whole.env.after(seconds, lambda: None)
         self.whole.env.drive(lambda: self.clock.now >= until)
 
+    def now(self):
+        return self.clock.now
+
     def settles(self):
         self.passes(0.01)
 
@@ -81,6 +86,9 @@ class InAWorld(Direct):
 
     def passes(self, seconds):
         self.whole.env.run(until=self.whole.env.now() + seconds)
+
+    def now(self):
+        return self.whole.env.now()
 
     def settles(self):
         self.passes(0.5)
@@ -144,3 +152,43 @@ class TestOnAnotherNode(RouterContract):
         world = World(6)
         router = Router(env=world)
         return OnNode(world, router, router.client("service"))
+
+
+# ---------------------------------------------------------------------------------------------------- bad input
+
+
+@pytest.mark.parametrize("path", [7, b"x", "x\0", "\ud800", object()])
+def test_a_folder_that_cannot_be(path):
+    with pytest.raises(InvalidUse, match="no path of a folder"):
+        Router(path)
+
+
+@pytest.mark.parametrize("name", ["a-file", "a-file/inside", "long" * 100])
+def test_a_folder_that_the_system_refuses(tmp_path, name):
+    (tmp_path / "a-file").write_text("of somebody's")
+    with pytest.raises(UnusableFolder, match="cannot be opened"):
+        Router(tmp_path / name)
+    assert (tmp_path / "a-file").read_text() == "of somebody's"
+
+
+@pytest.mark.parametrize("settings", [{"env": 5}, {"env": object()}, {"node": 5}, {"node": ""}, {"node": ["a"]}])
+def test_an_env_or_a_node_that_is_none(settings):
+    with pytest.raises(InvalidUse, match="is no Env|is no node"):
+        Router(**settings)
+
+
+@pytest.mark.parametrize("late", [
+    lambda router: router.declare_exchange("shop", "topic"), lambda router: router.declare_queue("more"),
+    lambda router: router.bind("orders", "amq.topic", "#"), lambda router: router.delete_queue("orders"),
+    lambda router: router.purge("orders"), lambda router: router.publish("", "orders", b"late"),
+    lambda router: router.channel(), lambda router: router.flush(),
+])
+def test_a_closed_router_takes_nothing_that_it_would_lose(tmp_path, late):
+    router = Router(tmp_path)
+    router.declare_queue("orders")
+    router.close()
+    with pytest.raises(ConnectionLost, match="is down, or was"):
+        late(router)
+    router.close()
+    with Router(tmp_path) as again:
+        assert [queue.name for queue in again.queues()] == ["orders"]
