@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     import sqlite3
 
 __all__ = ["LONGEST", "Dead", "DiskFiles", "Env", "File", "Files", "Later", "Process", "Real", "Signal", "Timer",
-           "ambient", "check_delay", "check_env", "check_process", "check_size", "check_span", "here", "no_answer", "run",
-           "settle_answer", "subscribe_to", "uuid7"]
+           "ambient", "check_delay", "check_env", "check_process", "check_size", "check_span", "here", "no_answer",
+           "not_callable", "run", "settle_answer", "subscribe_to", "uuid7"]
 
 Process = Generator[Any, Any, Any]
 
@@ -115,6 +115,8 @@ class Real:
     now = staticmethod(time.time)  # no function around it: a producer asks for the time of each record
 
     def after(self, delay: float, call: Callable[[], Any]) -> Timer:
+        if not callable(call):
+            raise not_callable(call)
         timer = Timer(call)
         heapq.heappush(self._due, (time.monotonic() + check_delay(delay), next(self._number), timer))
         if len(self._due) > self._most_due:
@@ -303,6 +305,13 @@ def check_env(env: Env | None) -> None:
     if env is not None and not (hasattr(env, "after") and hasattr(env, "listen")):
         raise InvalidUse(f"env={env!r:.60} is no Env", why="it gives the clock, the disk and the network",
                          next_step="give a World or a Real, or leave it out")
+
+
+def not_callable(call) -> InvalidUse:
+    """The error for what `after` cannot call."""
+    return InvalidUse(f"after(...) was given {call!r:.60}, which cannot be called",
+                      why="it is called when its time has come", next_step="give a function without calling it: "
+                      "after(0.5, retry), or after(0.5, lambda: retry(order))")
 
 
 def check_process(process: Process) -> None:
