@@ -16,11 +16,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from numbers import Real
 from random import Random
 from types import GeneratorType
 from typing import Any, NamedTuple
 
-from evlab.env import Dead, Env, Later, here
+from evlab.env import Dead, Env, Later, check_delay, check_env, here
 from evlab.errors import InvalidPattern, InvalidUse, Timeout, learner_lines
 from evlab.event import Event
 
@@ -49,8 +50,10 @@ class Retry:
         if type(self.attempts) is not int or self.attempts < 1:
             raise InvalidUse(f"Retry(attempts={self.attempts!r})", why="the first delivery is an attempt, too",
                              next_step="give a whole number of 1 or more")
-        if not (self.first >= 0 and self.longest >= 0 and self.factor >= 1):
-            raise InvalidUse("Retry with a negative wait, or one that shrinks", why="each wait follows the one before",
+        times = (self.first, self.longest, self.factor)
+        if not all(isinstance(one, Real) for one in times) or not (min(times) >= 0 and self.factor >= 1):
+            raise InvalidUse("Retry with a negative wait, or one that shrinks, or is none",
+                             why="each wait follows the one before",
                              next_step="give first >= 0, longest >= 0 and factor >= 1")
 
     def wait(self, attempt: int, chance: Random) -> float:
@@ -115,6 +118,8 @@ class Bus:
     """
 
     def __init__(self, env: Env | None = None, node: str = "bus", ack_timeout: float = 1.0):
+        check_env(env)
+        check_delay(ack_timeout)
         self.env = env or here()
         self.node, self.ack_timeout = node, ack_timeout
         self.dead_letters: list[DeadLetter] = []
@@ -143,7 +148,7 @@ class Bus:
         """
         _check_pattern(pattern)
         if delivery not in ("at-least-once", "at-most-once"):
-            raise InvalidUse(f"delivery={delivery!r} is no guarantee that a bus can give",
+            raise InvalidUse(f"delivery={delivery!r:.40} is no guarantee that a bus can give",
                              next_step='choose "at-least-once" or "at-most-once"')
         if handler is None:
             def decorate(function: Handler) -> Handler:
@@ -151,8 +156,12 @@ class Bus:
                 return function
 
             return decorate
+        if not isinstance(retry, Retry | None) or not all(isinstance(one, str | None) for one in (name, node)):
+            raise InvalidUse(f"retry={retry!r:.40}, name={name!r:.40}, node={node!r:.40} do not fit",
+                             why="a retry is a Retry, a name and a node are text",
+                             next_step='write retry=Retry(attempts=3), name="email"')
         if not callable(handler):
-            raise InvalidUse(f"the handler {handler!r} cannot be called", why="the bus calls it with each event",
+            raise InvalidUse(f"the handler {handler!r:.80} cannot be called", why="the bus calls it with each event",
                              next_step="pass a function of one argument, without calling it yourself")
         if name is None and getattr(handler, "__name__", "") == "<lambda>" and any(
                 s.port == f"<lambda> {pattern}" for s in self._subscriptions):
@@ -276,7 +285,7 @@ class Bus:
 
     def _find_route(self, event: Event) -> _Route:
         if not isinstance(event, Event):
-            raise InvalidUse(f"{event!r} is not an Event", why="the bus routes by an event's type",
+            raise InvalidUse(f"{event!r:.80} is not an Event", why="the bus routes by an event's type",
                              next_step='publish Event(type="OrderPlaced", data={...}, source="shop")')
         route = self._routes.get(event.type)
         if route is None:
@@ -304,6 +313,9 @@ def topic_matches(pattern: str, key: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _words(text: str) -> tuple[str, ...]:
+    if not isinstance(text, str):
+        raise InvalidPattern(f"{text!r:.40} is neither a pattern nor a routing key", pattern=text,
+                             next_step='give words with dots, such as "order.*" and "order.placed"')
     return tuple(text.split(".")) if text else ()
 
 

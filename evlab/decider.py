@@ -72,6 +72,13 @@ class Decider(NamedTuple):
         return events
 
 
+def check_decider(decider: Decider) -> None:
+    """Raise `InvalidUse` for what is no decider, or one whose functions cannot be called."""
+    if not isinstance(decider, Decider) or not callable(decider.decide) or not callable(decider.evolve):
+        raise InvalidUse(f"{decider!r:.80} is no decider",
+                         next_step="write Decider(initial, decide, evolve), where the last two are functions")
+
+
 class Loaded(NamedTuple):
     """A state, with the version of the stream that it includes."""
 
@@ -95,6 +102,11 @@ class CommandHandler:
                                     ("schema", schema, 0)):
             if type(number) is not int or number < least:
                 raise InvalidUse(f"{name}={number!r} is no number to count with", next_step=f"give {least} or more")
+        check_decider(decider)
+        if not (hasattr(store, "read") and hasattr(store, "append")):
+            raise InvalidUse(f"{store!r:.60} is no event store", next_step='give EventStore("shop.db"), or the like')
+        if not isinstance(stream, str) and not callable(stream):
+            raise InvalidUse(f"{stream!r:.60} names no stream", next_step="give a name, or a function of a command")
         self.store, self.decider = store, decider
         self.attempts, self.snapshot_every, self.schema = attempts, snapshot_every, schema
         self.state_type = type(decider.start()) if state_type is None else state_type

@@ -48,6 +48,8 @@ class Projector:
     def __init__(self, store: EventStore, projections: Iterable[Projection | Reactor], db: Database | None = None, *,
                  batch: int = 1000):
         projections = _checked(projections, db, batch)
+        if not (hasattr(store, "read_all") and hasattr(store, "env")):
+            raise InvalidUse(f"{store!r:.60} is no event store", next_step="write Projector(store, [orders])")
         self.store, self.env, self.batch = store, store.env, batch
         self.db = Database(env=store.env) if db is None else db
         self.projections = {one.name: one for one in projections}
@@ -283,9 +285,10 @@ class Projector:
                           next_step="show what you know from the write, and look at projector.lag()"))
 
     def _known(self, name: str, kind: type = object) -> Projection | Reactor:
-        one = self.projections.get(name)
+        one = self.projections.get(name) if isinstance(name, str) else None
         if one is None:
-            raise InvalidUse(f"there is no projection {name!r}", next_step=f"there are {', '.join(self.projections)}")
+            raise InvalidUse(f"there is no projection {name!r:.60}",
+                             next_step=f"there are {', '.join(self.projections)}")
         if not isinstance(one, kind):
             raise InvalidUse(f"{name} is a reactor: it has no read model, and its effects are not repeated",
                              next_step="name a projection")
@@ -295,7 +298,7 @@ class Projector:
 def _checked(projections: Iterable[Projection | Reactor], db: Database | None, batch: int) -> list:
     if isinstance(projections, Projection | Reactor):
         raise InvalidUse(f"{projections.name} stands alone", next_step="give a list: Projector(store, [orders])")
-    projections = list(projections)
+    projections = list(projections) if isinstance(projections, Iterable) else [projections]
     for one in projections:
         if not isinstance(one, Projection | Reactor):
             raise InvalidUse(f"{one!r:.60} is no projection", next_step="give Projections and Reactors")

@@ -118,7 +118,7 @@ class Projection:
 
     def __init__(self, name: str, tables: str | Iterable[str], *, version: int = 1):
         self.name, self.version = _checked(name), version
-        self.statements = [tables] if isinstance(tables, str) else list(tables)
+        self.statements = [tables] if isinstance(tables, str) or not isinstance(tables, Iterable) else list(tables)
         self.tables = _tables_of(self.statements)
         """The names of its tables, without braces."""
         self.handlers: dict[str, Callable[[View, Recorded], Any]] = {}

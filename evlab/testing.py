@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from evlab.decider import Decider, Rejected
+from evlab.decider import Decider, Rejected, check_decider
 from evlab.errors import EvlabError, InvalidUse
 from evlab.event import Event
 from evlab.recorded import Recorded
@@ -28,6 +28,7 @@ class NotAsTold(EvlabError, AssertionError):
 def given(decider: Decider, *events: Event | Recorded) -> Story:
     """A story that begins after these events, new ones or those of a store: `given(account, *store.read("account-1"))`.
     """
+    check_decider(decider)
     return Story(decider, _checked(events, "given(account, first, second)"))
 
 

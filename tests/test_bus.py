@@ -213,10 +213,15 @@ def test_bad_arguments_are_refused_with_the_next_step():
     bus = Bus()
     for act in (lambda: bus.subscribe("#", "not a function"), lambda: bus.subscribe("#", print, delivery="exactly"),
                 lambda: bus.publish("OrderPlaced"), lambda: bus.publish(None), lambda: Retry(attempts=0),
-                lambda: Retry(attempts=2, first=-1), lambda: Retry(factor=0.5)):
+                lambda: Retry(attempts=2, first=-1), lambda: Retry(factor=0.5),
+                lambda: Retry(first="1"), lambda: Retry(longest=None), lambda: Retry(factor=float("nan")),
+                lambda: bus.subscribe("#", print, retry=3), lambda: bus.subscribe("#", print, name=7),
+                lambda: bus.subscribe("#", print, name=["email"]), lambda: bus.subscribe("#", print, node={"a"}),
+                lambda: Bus(5), lambda: Bus(env=object()), lambda: Bus(ack_timeout="1"), lambda: Bus(ack_timeout=-1),
+                lambda: bus.publish("x" * 1_000_000)):
         with pytest.raises(InvalidUse) as caught:
             act()
-        assert caught.value.next_step or caught.value.why
+        assert caught.value.next_step and len(str(caught.value)) < 400
     assert bus.subscriptions == [] and bus.dead_letters == []
 
 

@@ -534,6 +534,16 @@ def test_a_time_travel_to_nowhere_is_refused(options):
     assert caught.value.next_step
 
 
+@pytest.mark.parametrize("arguments", [
+    (None, ACCOUNT, "a"), ("shop.db", ACCOUNT, "a"), (EventStore(), None, "a"), (EventStore(), "account", "a"),
+    (EventStore(), Decider(0, 1, 2), "a"), (EventStore(), Decider(0, ACCOUNT.decide, None), "a"),
+    (EventStore(), ACCOUNT.decide, "a"), (EventStore(), ACCOUNT, None), (EventStore(), ACCOUNT, 7)])
+def test_a_handler_that_could_never_handle_is_refused_when_it_is_made(arguments):
+    with pytest.raises(InvalidUse, match="is no event store|is no decider|names no stream") as caught:
+        CommandHandler(*arguments)
+    assert caught.value.next_step
+
+
 @pytest.mark.parametrize("name", ["", None, 7, "x" * 256])
 def test_a_stream_without_a_name_is_refused(name):
     handler = CommandHandler(EventStore(), ACCOUNT, lambda command: name)

@@ -246,6 +246,15 @@ def test_a_delay_that_is_no_time_is_refused(delay):
             env.after(delay, print)
 
 
+@pytest.mark.parametrize("call", [None, 5, "print", print()])
+def test_a_call_that_was_made_already_is_refused_where_it_stands(call):
+    """after(1, retry()) would wait for what retry gave back, and nothing would happen."""
+    for env in (Real(), World()):
+        with pytest.raises(InvalidUse, match="cannot be called") as caught:
+            env.after(1, call)
+        assert "without calling it" in caught.value.next_step
+
+
 def test_run_says_when_nothing_can_happen_any_more():
     def process():
         yield Later()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -89,6 +90,37 @@ def reset(name: str):
         click.echo(f"evlab: your version is kept as workspace/kept/{kept.name}")
     click.echo(f"evlab: workspace/{path.parent.name}/{path.name} is the course's again; "
                f"if it is open, choose File > Reload Notebook from Disk")
+
+
+@evlab.command(short_help="Who caused what, in the file of an event store.")
+@click.argument("store", type=judge_commands.NamedPath(exists=True, dir_okay=False))
+@click.argument("correlation", required=False, metavar="[ID]")
+def trace(store: str, correlation: str | None):
+    """Who caused what in the file STORE of an EventStore: what has the correlation id ID, as a tree.
+
+    Without ID it lists the correlation ids, oldest first.
+    """
+    from evlab.errors import InvalidUse
+    from evlab.store import EventStore
+    from evlab.trace import trace as traced
+
+    if not os.path.getsize(store):
+        raise InvalidUse(f"{store} is empty", next_step="give the file of an EventStore that has events")
+    with EventStore(store) as opened:
+        events = [recorded.event for recorded in opened.read_all()]
+    if correlation is not None:
+        lines = str(traced(events, correlation)).splitlines()
+        if not lines:
+            raise InvalidUse(f"no event in {store} has the correlation id {correlation!r:.60}",
+                             next_step=f"list them: evlab trace {store}")
+    else:
+        together: dict[str, list[str]] = {}
+        for event in events:
+            together.setdefault(event.correlation_id or event.id, []).append(event.type)
+        lines = [f"{id}  {types[0]}{f' and {len(types) - 1} more' if len(types) > 1 else ''}"
+                 for id, types in together.items()]
+    for line in lines:  # what stands in an event is no command for the terminal
+        click.echo("".join(letter if letter.isprintable() else "\ufffd" for letter in line))
 
 
 def _console():

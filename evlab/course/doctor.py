@@ -192,7 +192,7 @@ def _sqlite() -> tuple[str, str]:
 def _progress() -> tuple[str, str]:
     progress = Progress()
     if fault := progress.damage():
-        return (f"{progress.path}: {fault}",
+        return (f"{progress.path or 'no file'}: {fault}",
                 "make its folder writable; if the file is damaged, `evlab progress` keeps it and begins a new one")
     return str(progress.path), ""
 

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
+import pathlib
 import sys
 
 import click
+
+from evlab.course.judge_commands import NamedPath
 
 __all__ = ["drill"]
 
@@ -19,9 +25,9 @@ __all__ = ["drill"]
 @click.option("--interview", is_flag=True, help="A mock interview: open questions against the clock.")
 @click.option("--questions", type=click.IntRange(1, 50), default=3, show_default=True, help="Of the interview.")
 @click.option("--minutes", type=click.FloatRange(1, 600), default=30, show_default=True, help="Of the interview.")
-@click.option("--report", type=click.Path(dir_okay=False), metavar="FILE",
+@click.option("--report", type=NamedPath(dir_okay=False), metavar="FILE",
               help="Save the interview's report there, as Markdown.")
-@click.option("--anki", type=click.Path(dir_okay=False), metavar="FILE", help="Write the cards as an Anki package.")
+@click.option("--anki", type=NamedPath(dir_okay=False), metavar="FILE", help="Write the cards as an Anki package.")
 @click.option("--lint", "check", is_flag=True, help="Check the deck's files against every rule.")
 @click.option("--proofs", is_flag=True, help="Run the proof of every card.")
 def drill(topic: str | None, level: str | None, new: int, every: bool, seed: int, stats: bool, interview: bool,
@@ -67,18 +73,27 @@ def drill(topic: str | None, level: str | None, new: int, every: bool, seed: int
 def _interview(deck, state, report: str | None, **options) -> None:
     from evlab.course.drills.interview import Interview
     from evlab.course.drills.terminal import interview
+    from evlab.course.workspace import write_atomically
 
+    place = pathlib.Path(report) if report else None
+    if place is not None:
+        with _writing(place):  # half an hour of answers shall not end in an error
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if not os.access(place.parent, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     said = interview(Interview(deck, state, **options))
-    if report:
-        import pathlib
-
-        from evlab.course.workspace import write_atomically
-
-        try:
-            write_atomically(pathlib.Path(report), said.markdown().encode())
-        except OSError as error:
-            raise click.UsageError(f"{report} cannot be written: {error.strerror}") from error
+    if place is not None:
+        with _writing(place):
+            write_atomically(place, said.markdown().encode())
         click.echo(f"evlab: the report is in {report}")
+
+
+@contextlib.contextmanager
+def _writing(place: pathlib.Path):
+    try:
+        yield
+    except OSError as error:
+        raise click.UsageError(f"{place} cannot be written: {error.strerror}; name another place") from error
 
 
 def _lint() -> int:

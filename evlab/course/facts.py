@@ -72,7 +72,12 @@ class FactFile:
         elif saved_mode():
             self._memory = _shared_memory(self.name)
         else:
-            self.path = home_folder() / f"{self.name}.db"
+            try:
+                self.path = home_folder() / f"{self.name}.db"
+            except RuntimeError as error:  # neither pathlib nor platformdirs finds a home
+                self._memory = self._lost(self.name, f"anywhere ({error})")
+        if self._memory is None:
+            self._memory = _LOST.get(str(self.path))
 
     def record(self, kind: str, id: str, value: Any = None, right: bool | None = None, at: float | None = None) -> Fact:
         """Add a fact, of now or of the time `at`, and return it. Raises `InvalidUse` for a value that JSON cannot
@@ -121,6 +126,8 @@ class FactFile:
 
     def damage(self) -> str:
         """What is wrong with the file, or "" if it can be read and written. Changes nothing."""
+        if self.path is None and not saved_mode():
+            return "this user has no home folder, so set EVLAB_HOME"
         if self.path is None or not self.path.exists():
             folder = next(parent for parent in (self.path or pathlib.Path.cwd() / "x").parents if parent.exists())
             return "" if self.path is None or os.access(folder, os.W_OK) else f"{folder} is not yours to write"
@@ -141,11 +148,19 @@ class FactFile:
                     return work(db)
             except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
                 if not _is_damage(error) or last_try or not self._move_aside():
-                    self._memory = _memory()
-                    _say(f"your {self.holds} cannot be kept in {self.path} ({error}); what you do now counts until "
-                         f"this kernel ends. Next step: run `evlab doctor`")
+                    self._memory = self._lost(str(self.path), f"in {self.path} ({error})")
+                    if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+                        del _LOST[str(self.path)]  # others may find it free again
         with _MEMORY_LOCK:
             return work(self._memory)
+
+    def _lost(self, key: str, why: str) -> sqlite3.Connection:
+        """The memory that stands for a file which cannot be written: one for all, so that a check finds the guess."""
+        if key not in _LOST:
+            _LOST[key] = _memory() if self.path is None else _copied(self.path)
+            _say(f"your {self.holds} cannot be kept {why}; what you do now counts until this kernel ends. Next step: "
+                 f"run `evlab doctor`")
+        return _LOST[key]
 
     def _move_aside(self) -> bool:
         """Keep the damaged file under another name. False if that is not possible.
@@ -214,8 +229,8 @@ _INSERT = "INSERT INTO facts (kind, id, value, right, at) VALUES (?, ?, ?, ?, ?)
 def _row(kind: str, id: str, value: Any, right: bool | None, at: float) -> tuple[Fact, tuple]:
     """The fact and its row of the table. Raises `InvalidUse` for what cannot be kept."""
     for name, text in (("kind", kind), ("id", id)):
-        if not isinstance(text, str) or not text:
-            raise InvalidUse(f"{name}={text!r} is not a name", next_step="give a string that is not empty")
+        if not isinstance(text, str) or not text or any("\ud800" <= letter <= "\udfff" for letter in text):
+            raise InvalidUse(f"{name}={text!r:.60} is not a name", next_step="give a string that is not empty")
     try:
         encoded = json.dumps(value)
     except (TypeError, ValueError) as error:
@@ -233,7 +248,19 @@ def _fact(row: tuple) -> Fact:
 
 
 _MEMORY_LOCK = threading.Lock()
+def _copied(path: pathlib.Path) -> sqlite3.Connection:
+    """A memory with what the file holds, as far as that can be read: it may be there, and not ours to write."""
+    db = _memory()
+    with (contextlib.suppress(sqlite3.Error, OSError),
+          contextlib.closing(sqlite3.connect(f"{path.absolute().as_uri()}?immutable=1", uri=True)) as old):
+        rows = old.execute("SELECT number, kind, id, value, right, at FROM facts").fetchall()
+        db.executemany("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?)", rows)
+    return db
+
+
 _shared: dict[str, sqlite3.Connection] = {}
+_LOST: dict[str, sqlite3.Connection] = {}
+"""The path of a file that could not be written -> what stands for it in this process."""
 
 
 def _memory() -> sqlite3.Connection:

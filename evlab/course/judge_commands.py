@@ -8,16 +8,25 @@ import sys
 
 import click
 
-__all__ = ["check", "grade", "hint"]
+__all__ = ["NamedPath", "check", "grade", "hint"]
 
 _SEED = click.IntRange(0, 999_999)
+
+
+class NamedPath(click.Path):
+    """A path that is not an empty name, which Python would take for the current folder."""
+
+    def convert(self, value, param, ctx):
+        if not str(value):
+            self.fail("it is empty", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 # ----------------------------------------------------------------------------------------------------------- check
 
 
 @click.command(short_help="Judge the answers in a saved notebook.")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, type=NamedPath(), metavar="FILE...")
 @click.option("--question", metavar="lab01.q1", help="Only this question.")
 @click.option("--seed", type=_SEED, default=0, help="Other hidden histories, of the same kinds.")
 @click.option("--history", type=click.IntRange(0, 999), metavar="N", help="Only this history of each check.")
@@ -26,7 +35,6 @@ def check(files: tuple[str, ...], question: str | None, seed: int, history: int 
 
     Exit code 0: everything passed; 1: something did not.
     """
-    _any_letter()
     work = [(file, lab, answers) for file in files for lab, answers in _answers(file, question)]
     passed = True
     for number, (file, lab, answers) in enumerate(work):
@@ -105,7 +113,6 @@ def hint(question: str):
     """A hint for QUESTION (lab01.q1): what your last check found, one level more each time."""
     from evlab.course.checking import next_hint
 
-    _any_letter()
     levels = next_hint(question)
     for number, text in enumerate(levels, 1):
         click.echo(f"{number}. {text.strip()}")
@@ -118,16 +125,16 @@ def hint(question: str):
 
 
 @click.command(short_help="Grade a folder of submissions.")
-@click.argument("path")
+@click.argument("path", type=NamedPath())
 @click.option("-j", "--jobs", type=click.IntRange(0, 256), default=0, metavar="N",
               help="Files at a time; 0, the default, is one for each core.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=pathlib.Path), default="grades.csv",
+@click.option("--out", type=NamedPath(dir_okay=False, path_type=pathlib.Path), default="grades.csv",
               show_default=True, help="The grades as CSV; what is judged is kept beside it.")
-@click.option("--jsonl", type=click.Path(dir_okay=False, path_type=pathlib.Path), metavar="FILE",
+@click.option("--jsonl", type=NamedPath(dir_okay=False, path_type=pathlib.Path), metavar="FILE",
               help="Whole verdicts, one line of JSON a file.")
-@click.option("--html", type=click.Path(file_okay=False, path_type=pathlib.Path), metavar="DIR",
+@click.option("--html", type=NamedPath(file_okay=False, path_type=pathlib.Path), metavar="DIR",
               help="A page for each file, and an index: what to teach again.")
-@click.option("--gradescope", type=click.Path(file_okay=False, path_type=pathlib.Path), metavar="DIR",
+@click.option("--gradescope", type=NamedPath(file_okay=False, path_type=pathlib.Path), metavar="DIR",
               help="Gradescope's results.json for each file.")
 @click.option("--lab", default="", metavar="lab01", help="Judge this lab alone, whatever else is in the files.")
 @click.option("--seed", type=_SEED, default=0, help="Other hidden histories, of the same kinds.")
@@ -142,7 +149,6 @@ def grade(path: str, jobs: int, out: pathlib.Path, jsonl: pathlib.Path | None, h
     from evlab.course.grading import Stopped, state_path
     from evlab.course.grading import grade as run
 
-    _any_letter()
     _prepare(out, jsonl, html, gradescope)
     written = [(out, reports.write_csv), (jsonl, reports.write_jsonl), (html, report_html.write_html),
                (gradescope, reports.write_gradescope)]
@@ -165,11 +171,13 @@ def grade(path: str, jobs: int, out: pathlib.Path, jsonl: pathlib.Path | None, h
 
 
 def _prepare(*places: pathlib.Path | None) -> None:
-    """Every place can be written, before the work begins; no two are the same."""
+    """Every place can be written, before the work begins; no two are the same, and none is somebody's notebook."""
     given = [place.resolve() for place in places if place is not None]
     if len(set(given)) < len(given):
         raise click.UsageError("two outputs have the same name")
     for place in given:
+        if place.suffix.lower() == ".ipynb" and place.exists():
+            raise click.UsageError(f"{place.name} is a notebook, and would be overwritten; name another place")
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -244,10 +252,3 @@ def _console(stderr: bool = False):
     from rich.console import Console
 
     return Console(stderr=stderr, highlight=False)
-
-
-def _any_letter() -> None:
-    """A terminal that lacks a letter shows a question mark in its place, and no error."""
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")

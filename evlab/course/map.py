@@ -90,7 +90,7 @@ def course_map(here: str | None = None, *, folder: str | os.PathLike | None = No
                          next_step="Name a folder with notebooks such as 00_start_here.ipynb.")
     numbers = [lesson.number for lesson in found]
     if here is not None and here not in numbers:
-        raise InvalidUse(f"There is no notebook {here!r} on the map.", why=f"It has {', '.join(numbers)}.")
+        raise InvalidUse(f"There is no notebook {here!r} on the map.", next_step=f"Name one of {', '.join(numbers)}.")
     hung = labs(folder)
     made = passed = None
     if not saved_mode():

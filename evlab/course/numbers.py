@@ -21,4 +21,4 @@ def read_number(text: str) -> float:
             return int(number) if number.is_integer() else number
     except ValueError:
         pass
-    raise InvalidUse(f"{text.strip()[:40]!r} is not a number.")
+    raise InvalidUse(f"{text.strip()[:40]!r} is not a number.", next_step="Write it as 1500 or 2.5.")

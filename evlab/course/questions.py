@@ -69,7 +69,8 @@ class Prediction:
         self.id, self.prompt, self.unit, self.finding = id, prompt, unit, finding
         self.options = None if options is None else _check_options(id, options)
         if self.options is not None and unit:
-            raise InvalidUse(f"The prediction {id!r} has options and a unit.", why="A unit belongs to a number.")
+            raise InvalidUse(f"The prediction {id!r} has options and a unit.", why="A unit belongs to a number.",
+                             next_step="Leave one of them out.")
         shown = None if sample is None else self._accept(sample)
         self.sample = saved_mode() and shown is not None
         self.guess = shown if saved_mode() else self._earlier()
@@ -81,7 +82,8 @@ class Prediction:
         late: a first guess may come after the answer, and is judged at once, but none may change after it."""
         guess = self._accept(guess)
         if self.locked:
-            raise InvalidUse("The answer has been run, so this guess stays.", why=f"It was {self._say(self.guess)}.")
+            raise InvalidUse("The answer has been run, so this guess stays.", why=f"It was {self._say(self.guess)}.",
+                             next_step="Guess again at the next question.")
         if not saved_mode():
             Progress().record("guess", self.id, guess)
         self.guess = guess
@@ -125,7 +127,8 @@ class Prediction:
     def _read(self, value: Any) -> Any:
         """A guess as the browser sends it: always text."""
         if value is None or not str(value).strip():
-            raise InvalidUse("Choose one first." if self.options else "Type a number first.")
+            raise InvalidUse("Choose one first." if self.options else "Type a number first.",
+                             next_step="Then press the button.")
         return value if self.options else read_number(str(value))
 
     def _accept(self, value: Any) -> Any:
@@ -133,10 +136,11 @@ class Prediction:
             value = str(value)  # an answer counted as 3 is the option "3"
             if value not in self.options:
                 raise InvalidUse(f"{value[:60]!r} is not an option of {self.id!r}.",
-                                 why=f"The options are: {', '.join(self.options)}.")
+                                 next_step=f"Choose one of {', '.join(self.options)}.")
             return value
         if isinstance(value, bool) or not hasattr(value, "__float__") or not math.isfinite(value):
-            raise InvalidUse(f"{str(value)[:60]!r} is not a number.", why=f"{self.id!r} asks for a number.")
+            raise InvalidUse(f"{str(value)[:60]!r} is not a number.", why=f"{self.id!r} asks for a number.",
+                             next_step="Give one, such as 1500 or 2.5.")
         return int(value) if isinstance(value, Integral) else float(value)
 
     def _is_right(self, guess: Any, actual: Any) -> bool:
@@ -225,10 +229,11 @@ class Quiz:
                              why="Each option needs its feedback.", next_step="Write {option: feedback, ...}.")
         self.id, self.question, self.options, self.answer = id, question, _check_options(id, options), answer
         if answer not in self.options:
-            raise InvalidUse(f"The answer {answer!r} of the quiz {id!r} is not among its options.")
+            raise InvalidUse(f"The answer {answer!r:.60} of the quiz {id!r} is not among its options.",
+                             next_step=f"Name one of {', '.join(self.options)}.")
         if not all(self.options.values()):
             raise InvalidUse(f"An option of the quiz {id!r} has no feedback.",
-                             why="A choice without a reason teaches nothing.")
+                             why="A choice without a reason teaches nothing.", next_step="Say why it is right or wrong.")
         fact = None if saved_mode() else Progress().latest("quiz", id)
         self.tried: list[str] = [answer] if fact is not None and fact.right else []
         self._widget: Any = None
@@ -237,7 +242,7 @@ class Quiz:
         """Answer with `option` and record it, unless the right one was chosen before. Returns whether it is right."""
         if option not in self.options:
             raise InvalidUse(f"{str(option)[:60]!r} is not an option of {self.id!r}.",
-                             why=f"The options are: {', '.join(self.options)}.")
+                             next_step=f"Choose one of {', '.join(self.options)}.")
         if self.answer not in self.tried and not saved_mode():
             Progress().record("quiz", self.id, option, option == self.answer)
         if option in self.tried:
@@ -326,8 +331,8 @@ def _check_options(id: str, options: Any) -> dict[str, str]:
                          next_step="Give a list of choices, or a dict of choice to reason.")
     whys = dict(options) if isinstance(options, dict) else {name: "" for name in options}
     if len(whys) != len(options) or len(whys) < 2:
-        raise InvalidUse(f"{id!r} needs at least two different options.")
+        raise InvalidUse(f"{id!r} needs at least two different options.", next_step="Give them in a list or a dict.")
     for name, why in whys.items():
         if not isinstance(name, str) or not name.strip() or not isinstance(why, str):
-            raise InvalidUse(f"The option {name!r} of {id!r} is not text.")
+            raise InvalidUse(f"The option {name!r:.60} of {id!r} is not text.", next_step="Give every option as a string.")
     return whys

@@ -58,7 +58,8 @@ def _target(thing: Any) -> Any:
     thing = inspect.unwrap(getattr(thing, "__func__", thing))
     if not (inspect.isfunction(thing) or inspect.isclass(thing)):
         raise InvalidUse(f"{str(thing)[:60]!r} is a {type(thing).__name__}.",
-                         why="show takes a function, a method, a property or a class.")
+                         why="show takes a function, a method, a property or a class.",
+                         next_step="Write its name without calling it: show(Bus.publish).")
     return thing
 
 

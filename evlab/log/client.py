@@ -7,17 +7,25 @@ from itertools import count
 from typing import Any
 
 from evlab.env import Env, Later
-from evlab.errors import EvlabError, Timeout, Unreachable
+from evlab.errors import EvlabError, InvalidUse, Timeout, Unreachable
 from evlab.log.metadata import Metadata
 from evlab.log.protocol import PORT, BrokerUnavailable, GetMetadata
 from evlab.log.topics import UnknownTopic
 
-__all__ = ["Client"]
+__all__ = ["Client", "client_of"]
 
 REQUEST_TIMEOUT = 2.0
 """Seconds without an answer after which a request is taken as lost (Kafka: request.timeout.ms, 30 s)."""
 BACKOFF = 0.1
 """Seconds before a request is sent again (Kafka: retry.backoff.ms)."""
+
+
+def client_of(log: Any) -> Client:
+    """The client of a log, or the client itself. Raises `InvalidUse` for what is neither."""
+    client = log.client() if hasattr(log, "client") else log
+    if not isinstance(client, Client):
+        raise InvalidUse(f"{log!r:.60} is no log", next_step='give a Log, or log.client("order-service")')
+    return client
 
 
 class Client:

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 from evlab.env import Later, Signal
 from evlab.errors import EvlabError, InvalidUse, WouldBlock
 from evlab.log.arguments import check_choice, check_name, check_offset, check_partition, check_seconds, check_topics
+from evlab.log.client import client_of
 from evlab.log.coordinator import OFFSETS_TOPIC, CommitOffsets, GetCommitted
 from evlab.log.group import ASSIGNORS
 from evlab.log.members import Fenced, UnknownMember, UnreleasedInstanceId, shown
@@ -65,7 +66,7 @@ class Consumer:
                  instance_id: str | None = None, name: str = "", protocol: str = "classic",
                  on_assigned: Callable[[list[TopicPartition]], Any] = lambda partitions: None,
                  on_revoked: Callable[[list[TopicPartition]], Any] = lambda partitions: None):
-        self.client = log.client() if hasattr(log, "client") else log
+        self.client = client_of(log)
         self.env = self.client.env
         check_choice("assignor", assignor, ASSIGNORS)
         check_choice("protocol", protocol, tuple(PROTOCOLS))

@@ -19,7 +19,7 @@ from evlab.env import Later, check_delay
 from evlab.errors import EvlabError, InvalidUse
 from evlab.event import Event
 from evlab.log.arguments import bytes_of_key, headers_of, of_event
-from evlab.log.client import BACKOFF, unknown
+from evlab.log.client import BACKOFF, client_of, unknown
 from evlab.log.compression import CODECS
 from evlab.log.gathering import FIELDS, Batching, Lane, Lanes, RecordMetadata, Sent, all_of
 from evlab.log.partitioner import Partitioner
@@ -59,7 +59,7 @@ class Producer(Shipping, Transactional):
                  acks: int | str = "all", idempotent: bool = True, batch_records: int = 500,
                  batch_bytes: int = 1_000_000, linger: float = 0.0, request_batches: int = 1, codec: str = "none",
                  transactional_id: str | None = None, patience: float = PATIENCE):
-        self.client = log.client() if hasattr(log, "client") else log
+        self.client = client_of(log)
         self.env = self.client.env
         self._now = self.env.now
         if not isinstance(acks, int | str) or acks not in ACKS or isinstance(acks, bool):

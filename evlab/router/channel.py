@@ -73,6 +73,8 @@ class Channel:
 
     def cancel(self, consumer: Consumer) -> Later:
         """End a consumer, see `Consumer.cancel`."""
+        if not isinstance(consumer, Consumer):
+            raise InvalidUse(f"{consumer!r:.60} is no consumer", next_step="give what channel.consume returned")
         self._broker.forget_consumer(consumer)
         return DONE
 

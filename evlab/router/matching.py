@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from evlab.bus import topic_matches
+from evlab.errors import InvalidUse
 
 __all__ = ["X_MATCH", "headers_match", "topic_matches"]
 
@@ -25,7 +26,11 @@ def headers_match(arguments: dict[str, Any] | None, headers: dict[str, Any] | No
     4. Without arguments that count, "all" fits everything and "any" nothing.
     """
     arguments, headers = arguments or {}, headers or {}
+    if not isinstance(arguments, dict) or not isinstance(headers, dict):
+        raise InvalidUse("arguments and headers are dicts", next_step='write headers_match({"to": "eu"}, headers)')
     how = arguments.get("x-match", "all")
+    if how not in X_MATCH:
+        raise InvalidUse(f"x-match={how!r:.40} is not known", next_step=f"give one of {', '.join(X_MATCH)}")
     counted = [(name, value) for name, value in arguments.items()
                if name != "x-match" and (how.endswith("-with-x") or not name.startswith("x-"))]
     fits = (name in headers and (value is None or _same(value, headers[name])) for name, value in counted)

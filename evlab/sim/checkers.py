@@ -72,9 +72,10 @@ def check(history: History, *, allow: Iterable[str] = (), receivers: Iterable[st
     every acked value is lost.
     Raises `InvalidUse` for a name that no checker knows.
     """
-    if isinstance(history, str):
-        raise InvalidUse(f"{history!r} is no history", why="this `check` reads what happened in a World",
-                         next_step="to check an answer of a lab: from evlab.course import check")
+    if not isinstance(history, History):
+        raise InvalidUse(f"{history!r:.60} is no history", why="this `check` reads what happened in a World",
+                         next_step="write check(world.history); to check an answer of a lab: from evlab.course import "
+                         "check")
     allow = set(allow)
     if allow - ANOMALIES.keys():
         raise InvalidUse(f"no checker knows {', '.join(sorted(allow - ANOMALIES.keys()))}",

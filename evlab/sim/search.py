@@ -91,8 +91,7 @@ def search(scenario: Scenario, seeds: Iterable[int] = range(1000),
 
     Raises `InvalidUse` for a scenario that cannot be called, and for seeds that cannot be counted through.
     """
-    if not callable(scenario):
-        raise InvalidUse(f"{scenario!r} is no scenario", next_step="pass a function of a World, without calling it")
+    _check_scenario(scenario)
     if not isinstance(seeds, Iterable):
         raise InvalidUse(f"seeds={seeds!r} names no seeds", next_step="give several, such as seeds=range(1000)")
     for tried, seed in enumerate(seeds, 1):
@@ -103,7 +102,13 @@ def search(scenario: Scenario, seeds: Iterable[int] = range(1000),
 
 
 def shrink(failure: Failure) -> Failure:
-    """The same anomaly with as few faults as possible: taking away any one of them makes it vanish."""
+    """The same anomaly with as few faults as possible: taking away any one of them makes it vanish.
+
+    Raises `InvalidUse` for what is no failure, such as the None of a search that found nothing.
+    """
+    if not isinstance(failure, Failure):
+        raise InvalidUse(f"{failure!r:.60} is no failure", why="search gives None if none of its seeds fails",
+                         next_step="look at what search returned first, or give it more seeds or more faults")
     best, runs = failure, 0
 
     def still_fails(faults: tuple[Fault, ...]) -> bool:
@@ -132,7 +137,13 @@ def sweep(scenario: Scenario, *, seed: int = 0, kind: str = "crash", down: float
 
     The first Trial is the run without a crash. Exhaustive, so a clean sweep proves the scenario for this seed.
     """
+    _check_scenario(scenario)
     yield from _sweep(scenario, seed, kind, down, (), 2 if pairs else 1)
+
+
+def _check_scenario(scenario: Scenario) -> None:
+    if not callable(scenario):
+        raise InvalidUse(f"{scenario!r:.60} is no scenario", next_step="pass a function of a World, without calling it")
 
 
 def _sweep(scenario, seed, kind, down, planned, depth) -> Iterator[Trial]:

@@ -20,6 +20,7 @@ from contextlib import suppress
 from heapq import heappop, heappush
 from itertools import count, repeat
 from math import inf
+from numbers import Real
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from evlab.env import (
     ambient,
     check_delay,
     check_process,
+    not_callable,
     subscribe_to,
     uuid7,
 )
@@ -112,8 +114,8 @@ class World(Lives, Messages):
         if awaited is not None:
             until = None
         end = inf if until is None else until
-        if until is not None and not 0 <= until < inf:
-            raise InvalidUse(f"run(until={until!r}) names no time",
+        if until is not None and not (isinstance(until, Real) and 0 <= until < inf):
+            raise InvalidUse(f"run(until={until!r:.40}) names no time",
                              next_step="give seconds since the world began, a Later, or nothing")
         self._arm()
         queue, tie, history = self._queue, self._tie, self.history
@@ -200,6 +202,8 @@ class World(Lives, Messages):
         return self._now
 
     def after(self, delay: float, call: Callable[[], Any]) -> Timer:
+        if not callable(call):
+            raise not_callable(call)
         return self._call_at(self._now + check_delay(delay), self.alive(), call)
 
     def spawn(self, process: Process, node: str | None = None) -> Later:
@@ -265,10 +269,14 @@ class World(Lives, Messages):
         A generator that `boot` returns is started as a process. Without `boot`, a restart listens as before.
         Raises `InvalidUse` for a name that is no string, or has one of the characters that name sites.
         """
-        node = self.nodes.get(name)
+        try:
+            node = self.nodes.get(name)
+        except TypeError:  # a list, say
+            node = None
         if node is None:
             if not isinstance(name, str) or "→" in name or "@" in name:
-                raise InvalidUse(f"{name!r} cannot name a node", why='sites are written "shop→email" and "email@point"',
+                raise InvalidUse(f"{name!r:.60} cannot name a node",
+                                 why='sites are written "shop→email" and "email@point"',
                                  next_step='give a word, such as "shop"')
             node = self.nodes[name] = Node(name)
         if boot is not None:

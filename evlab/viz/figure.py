@@ -25,7 +25,8 @@ class Figure:
         for name, value in (("svg", svg), ("alt", alt), ("text", text)):
             if not isinstance(value, str) or not value.strip():
                 raise InvalidUse(f"a figure needs its {name}, got {value!r:.80}",
-                                 why="nothing in this course is a picture only")
+                                 why="nothing in this course is a picture only",
+                             next_step="say in words what it shows")
         self.svg, self.alt = svg, safe(alt, 600)
         self.anchors = anchors or {}
         self.text = "\n".join(safe(line, 400) for line in text.split("\n"))

@@ -57,10 +57,12 @@ class Playground(Live):
 
     def __init__(self, seed: int = 7):
         if not isinstance(seed, int) or isinstance(seed, bool):
-            raise InvalidUse(f"The seed {seed!r} is not a whole number.", why="A run is replayed from its seed.")
+            raise InvalidUse(f"The seed {seed!r} is not a whole number.", why="A run is replayed from its seed.",
+                             next_step="Give one, such as 7.")
         if not (self.name and self.title):
             raise InvalidUse(f"{type(self).__name__} has no name or no title.",
-                             why="The name marks its exported runs; the title is what the learner reads.")
+                             why="The name marks its exported runs; the title is what the learner reads.",
+                             next_step="Set both in the class.")
         self.seed = seed
         self.actions: list[list] = []
         self.problem: BaseException | None = None
@@ -129,12 +131,14 @@ class Playground(Live):
         playground = cls(seed=run.get("seed"))
         for action in run["actions"]:
             if not (isinstance(action, list) and len(action) == 2 and isinstance(action[0], str)):
-                raise ForeignRun(f"{str(action)[:60]} is not an action.", why="An action is [name, value].")
+                raise ForeignRun(f"{str(action)[:60]} is not an action.", why="An action is [name, value].",
+                                 next_step="Copy the whole run again.")
             count = len(playground.actions)
             playground._apply(*action)
             if len(playground.actions) == count:
                 raise ForeignRun(f"The action {action[0]!r} can't be done at its place in this run.",
-                                 why=str(playground.problem)) from playground.problem
+                                 why=str(playground.problem),
+                                 next_step="Copy the whole run again.") from playground.problem
         if playground.digest() != run.get("digest"):
             raise RunDiffers("The replayed run ended in another state.",
                              why="The digests differ, so the actions or the digest were changed, or the playground "
@@ -199,10 +203,11 @@ class Playground(Live):
         unknown = set(shown) - _SHOWN
         if unknown:
             raise InvalidUse(f"render() returned {', '.join(sorted(unknown))}.",
-                             why=f"It may return {', '.join(sorted(_SHOWN))}.")
+                             next_step=f"Return some of {', '.join(sorted(_SHOWN))}.")
         controls = {control.id: control for control in shown.get("controls", [])}
         if len(controls) < len(shown.get("controls", [])):
-            raise InvalidUse("render() returned two controls with one id.", why="act tells controls by their id.")
+            raise InvalidUse("render() returned two controls with one id.", why="act tells controls by their id.",
+                             next_step="Give each an id of its own.")
         self._shown, self._controls = shown, controls
 
     def _look(self, n: int | None) -> dict:

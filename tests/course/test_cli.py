@@ -16,6 +16,8 @@ import pytest
 from evlab.course.doctor import Finding, Report, report
 from evlab.course.progress import Progress
 from evlab.course.standing import standings
+from evlab.event import Event
+from evlab.store import EventStore
 
 
 def cells(*sources):
@@ -60,7 +62,7 @@ def test_help_lists_the_commands_and_loads_nothing_heavy():
             "print('HEAVY', sorted({'rich', 'pandas', 'matplotlib', 'nbclient', 'IPython', 'ipywidgets', 'sqlite3'}"
             " & set(sys.modules)))")
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    for command in ("lab", "doctor", "progress", "reset"):
+    for command in ("check", "doctor", "drill", "grade", "hint", "lab", "progress", "reset", "trace"):
         assert re.search(rf"^  {command} ", said, re.M)
     assert "HEAVY []" in said
 
@@ -81,6 +83,47 @@ def test_a_course_that_is_not_there_is_one_line(evlab, tmp_path):
 def test_a_workspace_that_cannot_be_made_is_one_line(evlab, course):
     (course / "workspace").write_text("a file")
     assert is_one_line(evlab("lab", "--prepare-only"))
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="only Linux has /dev/full")
+@pytest.mark.parametrize("arguments", [["progress"], ["--help"], ["reset", "01"]])
+def test_an_output_that_is_full_is_one_line(course, tmp_path, arguments):
+    environment = os.environ | {"EVLAB_COURSE": str(course), "EVLAB_HOME": str(tmp_path / "home")}
+    with open("/dev/full", "w") as full:
+        process = subprocess.run([sys.executable, "-m", "evlab.course.cli", *arguments], stdout=full, text=True,
+                                 stderr=subprocess.PIPE, env=environment)
+    assert process.returncode == 2 and process.stderr.count("\n") == 1, process.stderr
+    assert process.stderr.startswith("evlab: the output cannot be used") and ";" in process.stderr
+
+
+def test_a_terminal_without_these_letters_shows_question_marks(evlab):
+    process = evlab("progress", PYTHONIOENCODING="ascii", COLUMNS="40")
+    assert (process.returncode, process.stderr) == (0, "") and "gue?" in process.stdout
+
+
+def test_a_reader_who_leaves_is_no_error(course, tmp_path):
+    environment = os.environ | {"EVLAB_COURSE": str(course), "EVLAB_HOME": str(tmp_path / "home")}
+    process = subprocess.Popen([sys.executable, "-m", "evlab.course.cli", "progress"], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, env=environment)
+    process.stdout.close()
+    assert process.stderr.read() == b"" and process.wait() in (0, 1)
+
+
+def test_ctrl_c_while_it_loads_is_no_traceback():
+    code = ("import sys\nfrom evlab.course.cli import main\n"
+            "class Stop:\n    def find_spec(self, *_):\n        raise KeyboardInterrupt\n"
+            "sys.meta_path.insert(0, Stop())\nsys.exit(main(['progress']))")
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (process.returncode, process.stdout, process.stderr) == (130, "", "")
+
+
+def test_without_a_home_it_shows_the_progress_of_this_moment(evlab):
+    """`~nobody-of-that-name` is as hard to find as the home of a user that has none."""
+    process = evlab("progress", EVLAB_HOME="~nobody-of-that-name/evlab")
+    assert process.returncode == 0 and process.stdout.count("00_start_here") == 1
+    assert process.stderr.count("\n") == 1 and "cannot be kept anywhere" in process.stderr
+    process = evlab("doctor", EVLAB_HOME="~nobody-of-that-name/evlab")
+    assert process.returncode == 1 and "set EVLAB_HOME" in " ".join(process.stdout.split())
 
 
 @pytest.mark.parametrize("package", ["click", "rich"])
@@ -195,6 +238,44 @@ def test_the_report_shows_text_and_a_table_and_in_a_saved_notebook_names_alone(m
     bundle = Report(findings)._repr_mimebundle_()
     assert " ".join(bundle["text/plain"].split()) == "1 of 2 checks FAIL OK Python FAIL SQLite"
     assert "3.12.1" not in bundle["text/html"] and "too" not in bundle["text/html"]
+
+
+# ----------------------------------------------------------------------------------------------------------- trace
+
+
+@pytest.fixture
+def store(tmp_path):
+    """A store with an order that led to a payment and a parcel, and a visit that led to nothing."""
+    placed = Event(type="OrderPlaced", data={}, source="shop", id="order-1")
+    paid = placed.caused("PaymentReceived", {}, source="pay\x1b[31m")
+    with EventStore(tmp_path / "shop.db") as store:
+        store.append("order-1", [placed, paid, paid.caused("ParcelShipped", {}, source="depot")])
+        store.append("visit-1", [Event(type="PageVisited", data={}, source="shop", id="visit-1")])
+    return tmp_path / "shop.db"
+
+
+def test_trace_draws_who_caused_what(evlab, store):
+    process = evlab("trace", str(store), "order-1")
+    assert (process.returncode, process.stderr) == (0, "")
+    assert process.stdout.splitlines() == ["OrderPlaced  shop", "\u2514\u2500 PaymentReceived  pay\ufffd[31m",
+                                           "   \u2514\u2500 ParcelShipped  depot"]
+
+
+def test_trace_lists_what_there_is_to_trace(evlab, store):
+    process = evlab("trace", str(store))
+    assert process.stdout == "order-1  OrderPlaced and 2 more\nvisit-1  PageVisited\n"
+
+
+@pytest.mark.parametrize("arguments", [["nothing.db"], ["."], [""], ["empty"], ["text"], ["shop.db", "order-2"],
+                                       ["other.db"], []])
+def test_trace_of_what_is_no_store_is_one_line_and_changes_nothing(evlab, store, monkeypatch, tmp_path, arguments):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").touch()
+    (tmp_path / "text").write_text("an order, a payment" * 100)
+    Progress(tmp_path / "other.db").record("visit", "01")
+    before = {path.name: path.read_bytes() for path in tmp_path.glob("*") if path.is_file()}
+    assert is_one_line(evlab("trace", *arguments))
+    assert {path.name: path.read_bytes() for path in tmp_path.glob("*") if path.is_file()} == before
 
 
 # ---------------------------------------------------------------------------------------------------- a real start

@@ -117,6 +117,20 @@ def test_an_interview_is_printed_and_saved(evlab, tmp_path):
     assert kept(tmp_path) == [("bus-or-call", 2)]
 
 
+def test_a_report_that_cannot_be_written_is_said_before_the_interview(evlab, tmp_path):
+    """And not after half an hour of answers."""
+    (tmp_path / "file").write_text("of somebody's")
+    done = evlab("--interview", "--report", str(tmp_path / "file" / "report.md"), typed="\n")
+    assert is_one_line(done) and "cannot be written" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell closes the input here")
+def test_a_closed_input_is_an_empty_one(environment):
+    done = subprocess.run(["sh", "-c", '"$0" -m evlab.course.cli drill <&-', sys.executable], env=environment,
+                          capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_deck_goes_to_anki(evlab, tmp_path):
     done = evlab("--anki", str(tmp_path / "d.apkg"), "--topic", "pub-sub")
     assert done.stdout.startswith("evlab: 7 cards written to ") and (tmp_path / "d.apkg").read_bytes()[:2] == b"PK"
@@ -153,6 +167,7 @@ def test_proofs_are_run_and_one_that_fails_is_named(evlab, course):
 @pytest.mark.parametrize("arguments", [
     ["--topic", "x"], ["--level", "x"], ["--new", "-1"], ["--new", "x"], ["--seed", "-1"], ["extra"], ["--nothing"],
     ["--anki", "no/such/\0folder"], ["--lint", "--stats"], ["--anki", "a", "--proofs"], ["--report", "r.md"],
+    ["--anki", ""], ["--interview", "--report", ""],
     ["--interview", "--level", "junior"], ["--interview", "--minutes", "0"], ["--interview", "--questions", "0"]])
 def test_a_mistake_is_one_line_with_the_next_step(evlab, arguments):
     if "\0" in "".join(arguments):

@@ -176,6 +176,24 @@ def test_a_mistake_with_grade_is_one_line(evlab, here, arguments, said):
     assert is_one_line(*found) and said in found[2], found
 
 
+@pytest.mark.parametrize("option", ["--out", "--jsonl"])
+def test_grades_never_take_the_place_of_a_notebook(evlab, here, option):
+    hand_in(here, {"ann.ipynb": RIGHT, "bert.ipynb": RIGHT})
+    before = (here / "ann.ipynb").read_bytes()
+    found = evlab("grade", ".", option, "ann.ipynb")
+    assert is_one_line(*found) and "ann.ipynb is a notebook" in found[2]
+    assert (here / "ann.ipynb").read_bytes() == before and sorted(os.listdir(here)) == ["ann.ipynb", "bert.ipynb"]
+
+
+@pytest.mark.parametrize("arguments", [["grade", ""], ["grade", ".", "--out", ""], ["grade", ".", "--html", ""],
+                                       ["grade", ".", "--jsonl", ""], ["check", ""]])
+def test_an_empty_name_is_not_taken_for_the_current_folder(evlab, here, arguments):
+    hand_in(here, {"ann.ipynb": RIGHT})
+    found = evlab(*arguments)
+    assert is_one_line(*found) and "it is empty" in found[2]
+    assert os.listdir(here) == ["ann.ipynb"]
+
+
 def test_far_from_a_terminal_a_line_says_how_far_it_is(evlab, here, monkeypatch):
     from evlab.course import judge_commands
 

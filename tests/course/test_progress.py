@@ -64,7 +64,8 @@ def test_any_json_value_comes_back_as_it_was(tmp_path_factory, value, right, id)
 
 
 @pytest.mark.parametrize("call", [lambda p: p.record("", "id"), lambda p: p.record("guess", ""),
-                                  lambda p: p.record("guess", 3), lambda p: p.record("guess", "id", {1, 2})])
+                                  lambda p: p.record("guess", 3), lambda p: p.record("guess", "\ud800"),
+                                  lambda p: p.record("guess", "id", {1, 2})])
 def test_what_cannot_be_kept_is_refused_with_a_next_step(path, call):
     with pytest.raises(InvalidUse) as refused:
         call(Progress(path))
@@ -212,6 +213,36 @@ def test_a_file_that_cannot_be_written_leaves_the_lesson_in_memory(tmp_path, cap
     assert progress.latest("guess", "q").value == 2
     said = capsys.readouterr().err
     assert said.count("\n") == 1 and "evlab doctor" in said
+
+
+def test_what_cannot_be_written_counts_for_every_question_of_this_kernel(tmp_path, capsys):
+    """Each question opens the file anew: what one has put into memory, the next one finds, and it is said once."""
+    (tmp_path / "file").write_text("a file where a folder should be")
+    path = tmp_path / "file" / "progress.db"
+    Progress(path).record("guess", "a", 1)
+    Progress(path).record("check", "b", 2, False)
+    assert [fact.value for fact in Progress(path).facts()] == [2, 1] and Progress(path).latest("guess", "a").value == 1
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_a_file_that_may_only_be_read_is_read(path, monkeypatch, capsys):
+    Progress(path).record("guess", "a", 1, True)
+
+    def locked(path):
+        raise sqlite3.OperationalError("attempt to write a readonly database")
+
+    monkeypatch.setattr("evlab.course.facts._open", locked)
+    Progress(path).record("guess", "b", 2)
+    assert [(fact.id, fact.value, fact.right) for fact in Progress(path).facts()] == [("a", 1, True), ("b", 2, None)]
+    assert "cannot be kept" in capsys.readouterr().err
+
+
+def test_a_user_without_a_home_has_a_lesson_all_the_same(monkeypatch, capsys):
+    monkeypatch.setattr("evlab.course.facts._LOST", {})
+    monkeypatch.setenv("EVLAB_HOME", "~nobody-of-that-name/evlab")
+    Progress().record("guess", "a", 1)
+    assert Progress().latest("guess", "a").value == 1 and "EVLAB_HOME" in Progress().damage()
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_database_of_another_kind_is_kept_too(path):

@@ -53,6 +53,12 @@ def test_a_consumer_that_cannot_be(log, more):
     assert "Next step" in str(caught.value)
 
 
+@pytest.mark.parametrize("log", [None, "some/folder", 7, print])
+def test_a_consumer_of_what_is_no_log(log):
+    with pytest.raises(InvalidUse, match="is no log"):
+        Consumer(log, "email", "orders")
+
+
 @pytest.mark.parametrize("ask", [
     lambda c: c.poll(0), lambda c: c.poll(-1), lambda c: c.poll(None), lambda c: c.poll(1.5), lambda c: c.poll(True),
     lambda c: c.poll(timeout=-1), lambda c: c.poll(timeout="1"), lambda c: c.poll(timeout=math.nan),

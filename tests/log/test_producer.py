@@ -234,6 +234,12 @@ def test_a_producer_that_cannot_be(log, more):
     assert "Next step" in str(caught.value)
 
 
+@pytest.mark.parametrize("log", [None, "some/folder", 7, print])
+def test_a_producer_of_what_is_no_log(log):
+    with pytest.raises(InvalidUse, match="is no log"):
+        Producer(log)
+
+
 @pytest.mark.parametrize("more", [
     {"value": "text"}, {"value": 7}, {"value": {"a": 1}}, {"key": 7}, {"key": ["k"]}, {"key": "\ud800"}, {"headers": 7},
     {"headers": [("a",)]}, {"headers": [(1, b"x")]}, {"headers": [("a", "text")]}, {"headers": {"a": b"x"}},

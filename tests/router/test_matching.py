@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evlab.errors import InvalidPattern, InvalidUse
 from evlab.router import Router, headers_match, topic_matches
 from evlab.router.exchanges import CACHED, TYPES, Binding, Exchange
 
@@ -179,3 +180,22 @@ def test_alternates_in_a_circle_come_to_an_end():
     assert router.publish("a", "key", b"1", mandatory=True).value.returned is not None
     router.declare_exchange("c", "direct", alternate="never declared")
     assert router.publish("c", "key", b"1", mandatory=True).value.returned is not None
+
+
+@pytest.mark.parametrize("ask", [
+    lambda: headers_match(5, {}), lambda: headers_match({}, [("to", "eu")]), lambda: headers_match({"x-match": 5}, {}),
+    lambda: headers_match({"x-match": "some"}, {}), lambda: topic_matches(5, "order"), lambda: topic_matches("#", None),
+    lambda: topic_matches("#", b"order"), lambda: explained(5), lambda: Router().channel().cancel(5),
+])
+def test_what_cannot_match_is_told(ask):
+    with pytest.raises((InvalidUse, InvalidPattern)) as caught:
+        ask()
+    assert caught.value.next_step
+
+
+def explained(key):
+    router = Router()
+    router.declare_exchange("orders", "topic")
+    router.declare_queue("email")
+    router.bind("email", "orders", "#")
+    return router.explain("orders", key)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from evlab.errors import InvalidUse
-from evlab.sim import Anomaly, History, check
+from evlab.sim import Anomaly, History, World, check
 from evlab.sim.checkers import ANOMALIES, NEVER
 
 
@@ -398,6 +398,13 @@ def test_a_name_that_no_checker_knows_is_a_typo():
     with pytest.raises(InvalidUse, match="duplicates") as caught:
         check(History(), allow=["duplicates"])
     assert "nonmonotonic-poll" in caught.value.next_step
+
+
+@pytest.mark.parametrize("history", [None, [], "lab01.q1", World(1), 5])
+def test_what_is_no_history_is_told(history):
+    with pytest.raises(InvalidUse, match="is no history") as caught:
+        check(history)
+    assert "world.history" in caught.value.next_step
 
 
 def test_every_accusation_is_in_the_vocabulary():

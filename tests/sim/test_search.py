@@ -111,6 +111,19 @@ def test_search_refuses_what_it_cannot_search(arguments):
         search(*arguments)
 
 
+def test_a_sweep_of_what_is_no_scenario_is_refused():
+    with pytest.raises(InvalidUse, match="no scenario"):
+        next(sweep(None))
+
+
+@pytest.mark.parametrize("nothing", [None, [], "lost"])
+def test_shrink_says_that_there_is_nothing_to_shrink(nothing):
+    """shrink(search(...)) where the search has found nothing."""
+    with pytest.raises(InvalidUse, match="is no failure") as caught:
+        shrink(nothing)
+    assert "None" in caught.value.why and caught.value.next_step
+
+
 # ---------------------------------------------------------------------------------------------------- shrink
 
 

@@ -61,7 +61,7 @@ def test_run_until_a_time_that_is_over_changes_nothing():
     assert world.run().now() == 6.0
 
 
-@pytest.mark.parametrize("until", [math.nan, math.inf, -1])
+@pytest.mark.parametrize("until", [math.nan, math.inf, -1, "5", [5], {}, 1j])
 def test_run_until_no_time_is_refused(until):
     with pytest.raises(InvalidUse):
         World().run(until=until)
@@ -682,7 +682,7 @@ def test_a_note_stands_on_the_timeline_of_its_node():
     assert (entry.kind, entry.node, entry.what, entry.value, entry.time) == ("note", "shop", "thinking", 7, 1.0)
 
 
-@pytest.mark.parametrize("name", [3, None, "a→b", "email@handled", ("a",)])
+@pytest.mark.parametrize("name", [3, None, "a→b", "email@handled", ("a",), ["a"], {"a"}])
 def test_a_name_that_would_not_fit_into_a_site_is_refused(name):
     with pytest.raises(InvalidUse):
         World().node(name)

@@ -90,7 +90,8 @@ def _bare(text: str) -> str:
 
 def _numeric(card: Card, answer: Any, variant: Variant | None) -> Grade:
     if variant is None or card.numeric is None:
-        raise InvalidUse(f"The card {card.id!r} was graded without its numbers.")
+        raise InvalidUse(f"The card {card.id!r} was graded without its numbers.",
+                         next_step="Give the numbers that were shown with it.")
     text = str(answer).strip()
     given = answer if isinstance(answer, int | float) else read_number(
         text.removesuffix(card.numeric.unit).strip() if card.numeric.unit else text)

@@ -215,7 +215,7 @@ class Talk(_Shown):
             self._phase = "rubric"
         elif self._phase == "rubric":
             if not isinstance(value, list):
-                raise InvalidUse("Tick the points that you said.")
+                raise InvalidUse("Tick the points that you said.", next_step="Then press the button again.")
             self._score = self.interview.tick(value).score
             self._phase = "told"
         else:

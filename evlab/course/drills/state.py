@@ -131,7 +131,8 @@ def _rating(rating: Any) -> Rating:
     try:
         return Rating(rating)
     except ValueError as error:
-        raise InvalidUse(f"{rating!r} is no rating", why="it is 1 again, 2 hard, 3 good or 4 easy") from error
+        raise InvalidUse(f"{rating!r} is no rating", why="it is 1 again, 2 hard, 3 good or 4 easy",
+                         next_step="give one of 1, 2, 3, 4") from error
 
 
 def _read(fact: Fact) -> Rating | None:
