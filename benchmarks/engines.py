@@ -5,8 +5,8 @@ data/engines.json, from which notebook 23 draws. All run on one machine, with bo
 - one by one: the next is sent when the one before is acked;
 - many on their way: by 500 in a batch, window or append;
 - read: by one consumer, each message acked, or each batch committed.
-Beside the rates: how many events a reader by position misses while four writers are at work, and what is left of 200
-acked rows after a kill -9, by the settings of the server.
+Beside the rates: how many events a reader by position misses while four writers are at work, what is left of 200
+acked rows after a kill -9, by the settings of the server, and the surprises of surprises.py.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from results import machine, save, table
+from surprises import seen
 
 from evlab import Event, EventStore
 from evlab.engines import KafkaLog, PostgresEventStore, RabbitRouter
@@ -231,12 +232,20 @@ def left_after_a_kill(folder: pathlib.Path, count: int = 200, **settings: str) -
             return client.execute("SELECT count(*) FROM acked").fetchone()[0]
 
 
-def versions(kafka: str, rabbitmq: str, postgres: str) -> dict[str, str]:
+def versions(rabbitmq: str, postgres: str) -> dict[str, str]:
     import psycopg
 
     with RabbitRouter(rabbitmq) as router, psycopg.connect(postgres) as database:
         number = database.info.server_version
-        return {"RabbitMQ": router.version, "PostgreSQL": f"{number // 10_000}.{number % 10_000}"}
+        found = {"RabbitMQ": router.version, "PostgreSQL": f"{number // 10_000}.{number % 10_000}"}
+    return found if "EVLAB_KAFKA" in os.environ else {"Kafka": kafka_version(), **found}
+
+
+def kafka_version() -> str:
+    """Of the server that brokers/ starts: its jars have it in their names. (A Kafka does not say it to clients.)"""
+    from brokers.kafka import LOCK
+
+    return next(name.rsplit("-", 1)[1] for name in LOCK.read_text("utf-8").split() if name.startswith("kafka-clients-"))
 
 
 def main() -> int:
@@ -255,11 +264,12 @@ def main() -> int:
         for engine, kind, acked, ways in contenders(folder, *addresses, stack):
             rows.append({"engine": engine, "kind": kind, "acked": acked, **measure(ways)})
             print(rows[-1], flush=True)
-        result = {"machine": machine(), "servers": versions(*addresses), "gap": gap(addresses[2])._asdict(),
+        result = {"machine": machine(), "servers": versions(*addresses[1:]), "gap": gap(addresses[2])._asdict(),
                   "missed": missed(addresses[2]), "rates": rows, "left of 200 after kill -9": {
                       "as it is delivered": left_after_a_kill(folder / "a"),
                       "synchronous_commit = off": left_after_a_kill(folder / "b", synchronous_commit="off"),
-                      "fsync = off": left_after_a_kill(folder / "c", fsync="off")}}
+                      "fsync = off": left_after_a_kill(folder / "c", fsync="off")},
+                  "surprises": seen(*addresses)}
         print({name: value for name, value in result.items() if name != "rates"})
     FILE.write_text(json.dumps(result, indent=1) + "\n")
     save("Real engines", "\n".join([

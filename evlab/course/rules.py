@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from evlab.course.book import Book, Markup, called, join
 from evlab.course.solutions import BadMarks, cut_solutions
@@ -360,10 +361,17 @@ def _voice(book: Book):
 
 @_rule
 def _links(book: Book):
-    """The learner's copy holds notebooks/ and labs/ only, so a link leads nowhere else."""
+    """The learner's copy holds notebooks/ and labs/ only, so a link leads nowhere else; `#A-heading` leads to a heading
+    of this notebook."""
+    headings = {words.strip().replace(" ", "-") for _, text in book.prose
+                for words in re.findall(r"(?m)^#{1,6}\s+(.+)$", text)}
     for number, text in book.prose if book.known is not None else []:
         for target in re.findall(r"(?<!!)\[[^\]]*\]\(\s*<?([^)>\s]+)", text):
-            if re.match(r"[a-z]+:|#", target, re.I):
+            if target.startswith("#"):
+                if unquote(target[1:]) not in headings:
+                    yield number, f"links to {target}, and no heading here has that name"
+                continue
+            if re.match(r"[a-z]+:", target, re.I):
                 continue
             parts: list[str] = [book.folder]
             for part in target.partition("#")[0].split("/"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from evlab.errors import InvalidUse
-from evlab.viz.figure import Figure
+from evlab.viz.figure import Figure, several
 from evlab.viz.routes import routes
 from evlab.viz.svg import EDGE, Svg, clip
 from evlab.viz.theme import BLUE, GREEN, GREY, MUTED, ORANGE, SKY, SLATE, SMALL, VERMILLION, safe, sentence
@@ -56,7 +56,7 @@ def topology(bus: Any, *, title: str, lit: Iterable[str] = (), key: str | None =
         raise InvalidUse("a picture needs a title", why="it states the finding",
                          next_step='write title="Email is down, and the order still goes through"')
     name, sources, readers = _plain(bus, producers)
-    lit = [lit] if isinstance(lit, str) else list(lit)
+    lit = [lit] if isinstance(lit, str) else several("lit", lit)
     known = [*sources, *(reader.name for reader in readers)]
     strangers = [who for who in lit if who not in known]
     if strangers:
@@ -98,7 +98,7 @@ def _plain(bus: Any, producers: Iterable[str] | None) -> tuple[str, list[str], l
     else:
         raise InvalidUse(f"{type(bus).__name__} is no bus", why="it has no .subscriptions",
                          next_step='give a Bus, or Topology(["shop"], "bus", [("email", "order.*")])')
-    sources = [str(source) for source in (sources if producers is None else producers)]
+    sources = [str(source) for source in (sources if producers is None else several("producers", producers))]
     return str(name or "bus"), sources, [_reader(each) for each in found]
 
 

@@ -182,7 +182,8 @@ PLANTED = {
     "predictions": [say(3, "x = 1")],
     "voice": [say(5, "## A finding\n\nIt works!"), say(5, "## A finding\n\nYou simply run it."),
               say(5, "## A finding\n\nKafka gives you exactly-once delivery."), say(5, "Just run it.")],
-    "links": [say(5, "## A finding\n\n[glossary](../docs/glossary.md)"), say(5, "See [it](03_gone.ipynb#part).")],
+    "links": [say(5, "## A finding\n\n[glossary](../docs/glossary.md)"), say(5, "See [it](03_gone.ipynb#part)."),
+              say(5, "## A finding\n\n[above](#Another-finding)")],
     "no-solutions": [say(2, "### BEGIN SOLUTION\nx = 1"), say(5, "## A finding\n\n### END SOLUTION")],
 }
 
