@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import copy
 import json
 import linecache
+import pathlib
 import pickle
 
 import pytest
 
+import evlab
 from evlab import errors
 from evlab.errors import EvlabError, InvalidUse, Timeout, Unreachable, learner_lines
 
@@ -22,6 +25,17 @@ def caught(call, *arguments) -> BaseException:
 def test_an_error_says_what_why_and_the_next_step():
     error = EvlabError("The order is gone.", why="Nobody kept it.", next_step="Keep it.")
     assert str(error) == "The order is gone.\n  Why: Nobody kept it.\n  Next step: Keep it."
+
+
+def test_every_wrong_call_is_told_the_next_step():
+    """Wherever evlab raises `InvalidUse`, it says what to do instead."""
+    silent = []
+    for path in sorted(pathlib.Path(evlab.__file__).parent.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "InvalidUse" and not any(
+                    keyword.arg == "next_step" for keyword in node.keywords):
+                silent.append(f"{path.name}:{node.lineno}")
+    assert silent == []
 
 
 def test_what_alone_is_one_line():

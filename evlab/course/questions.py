@@ -233,7 +233,8 @@ class Quiz:
                              next_step=f"Name one of {', '.join(self.options)}.")
         if not all(self.options.values()):
             raise InvalidUse(f"An option of the quiz {id!r} has no feedback.",
-                             why="A choice without a reason teaches nothing.", next_step="Say why it is right or wrong.")
+                             why="A choice without a reason teaches nothing.",
+                             next_step="Say why it is right or wrong.")
         fact = None if saved_mode() else Progress().latest("quiz", id)
         self.tried: list[str] = [answer] if fact is not None and fact.right else []
         self._widget: Any = None
@@ -334,5 +335,6 @@ def _check_options(id: str, options: Any) -> dict[str, str]:
         raise InvalidUse(f"{id!r} needs at least two different options.", next_step="Give them in a list or a dict.")
     for name, why in whys.items():
         if not isinstance(name, str) or not name.strip() or not isinstance(why, str):
-            raise InvalidUse(f"The option {name!r:.60} of {id!r} is not text.", next_step="Give every option as a string.")
+            raise InvalidUse(f"The option {name!r:.60} of {id!r} is not text.",
+                             next_step="Give every option as a string.")
     return whys

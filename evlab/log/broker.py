@@ -116,7 +116,7 @@ class Broker:
                 return replica.partition.epochs.end_of(message.epoch, replica.end)
         service = self.services.get(type(message))
         if service is None:
-            raise InvalidUse(f"a broker does not know {message!r:.60}")
+            raise InvalidUse(f"a broker does not know {message!r:.60}", next_step="send one of evlab.log.protocol")
         return service(message)
 
     def _newest_metadata(self) -> Later:

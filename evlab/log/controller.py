@@ -128,7 +128,7 @@ class Controller:
                 return self._add_partitions(message)
             case NewProducerId():
                 return self._next_producer()
-        raise InvalidUse(f"a controller does not know {message!r:.60}")
+        raise InvalidUse(f"a controller does not know {message!r:.60}", next_step="send one of evlab.log.controller")
 
     def _next_producer(self) -> int:
         given = self.metadata.next_producer

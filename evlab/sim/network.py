@@ -46,9 +46,13 @@ class Network:
 
     @latency.setter
     def latency(self, range: tuple[float, float]) -> None:
-        low, high = range
-        if not 0 <= low <= high <= LONGEST:
-            raise InvalidUse(f"latency = ({low!r}, {high!r}) is no range of travel times",
+        try:
+            low, high = range
+            possible = 0 <= low <= high <= LONGEST
+        except (TypeError, ValueError):  # a single number, or no numbers
+            possible = False
+        if not possible:
+            raise InvalidUse(f"latency = {range!r:.60} is no range of travel times",
                              next_step="give (least, most) in seconds, such as (0.005, 0.015)")
         self._latency = low, high
 

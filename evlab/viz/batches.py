@@ -77,6 +77,8 @@ def _checked(data: bytes, title: str) -> Header:
     if not isinstance(title, str) or not title.strip():
         raise InvalidUse("a picture of bytes needs a title", why="it states the finding",
                          next_step='write batch_bytes(data, title="The header takes 61 bytes")')
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise InvalidUse(f"{data!r:.60} are no bytes", next_step="give what encode_batch returned, or a file holds")
     header = read_header(data)
     check_batch(data, 0, header)
     decode_records(data, 0, header)

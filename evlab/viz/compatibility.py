@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from evlab.errors import InvalidUse
-from evlab.viz.figure import Figure
+from evlab.viz.figure import Figure, several
 from evlab.viz.svg import EDGE, Box, Svg, clip, wrap
 from evlab.viz.theme import (
     BLUE,
@@ -45,7 +45,7 @@ def compatibility(rows: Iterable[Mapping[str, Any]], *, title: str, asked: Itera
     versions, as in "v1", and the cells, as in "v1-v2" for code of v2 that reads v1. Raises `InvalidUse` for no rows,
     more than 4 versions, or a pair that is not in the rows.
     """
-    cells = {(row["writer"], row["reader"]): row for row in rows}
+    cells = {(row["writer"], row["reader"]): row for row in several("rows", rows, "keys")}
     versions = sorted({writer for writer, _ in cells})
     asked = list(asked)
     if not versions or len(versions) > MOST or len(cells) != len(versions) ** 2:

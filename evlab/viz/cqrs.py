@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from evlab.errors import InvalidUse
-from evlab.viz.figure import Figure
+from evlab.viz.figure import Figure, several
 from evlab.viz.svg import EDGE, Svg, clip
 from evlab.viz.theme import BLUE, CARD, GREEN, GREY, MUTED, ORANGE, PURPLE, SKY, SLATE, SMALL, safe, sentence
 
@@ -38,7 +38,7 @@ def cqrs(readers: Iterable[Reader | tuple], *, title: str, end: int, commands: s
     newest event; a reader before it is drawn as behind. commands: their names, in small under the word.
     Raises `InvalidUse` for another number of readers, what is no reader, a position after `end`, or no title.
     """
-    readers = [_reader(reader) for reader in readers]
+    readers = [_reader(reader) for reader in several("readers", readers)]
     _check(readers, title, end)
     behind = [f"{reader.name} by {end - reader.position}" for reader in readers if reader.position < end]
     state = f"Behind: {', '.join(behind)}." if behind else "None is behind."

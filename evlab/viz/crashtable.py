@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from evlab.errors import InvalidUse
-from evlab.viz.figure import Figure
+from evlab.viz.figure import Figure, drawable
 from evlab.viz.svg import EDGE, Box, Svg, clip, wrap
 from evlab.viz.theme import CARD, GREEN, MUTED, SKY, SLATE, SMALL, VERMILLION, Tone, safe, sentence, width_of
 
@@ -36,6 +36,8 @@ def crash_table(results: Mapping[str, Mapping[str, str]], columns: Mapping[str, 
     if not isinstance(title, str) or not title.strip():
         raise InvalidUse("a crash table needs a title", why="it states the finding",
                          next_step='write title="Only the inbox is once at every point"')
+    for name, given in (("results", results), ("columns", columns)):
+        drawable(name, given, "items")
     if not 1 <= len(results) <= MOST_ROWS or not 1 <= len(columns) <= MOST_COLUMNS:
         raise InvalidUse(f"{len(results)} designs and {len(columns)} columns make no table that fits on a card",
                          next_step=f"give 1 to {MOST_ROWS} designs and 1 to {MOST_COLUMNS} columns")

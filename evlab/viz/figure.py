@@ -5,12 +5,30 @@ from __future__ import annotations
 import base64
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from evlab.errors import InvalidUse
 from evlab.viz.theme import escape, safe
 
-__all__ = ["Figure"]
+__all__ = ["Figure", "drawable", "several"]
+
+
+def several(name: str, values: Any, *attributes: str) -> list:
+    """The values that an argument holds, each with these attributes. Raises `InvalidUse` for what holds none."""
+    if not isinstance(values, Iterable):
+        raise InvalidUse(f"{name}={values!r:.60} is no list", next_step=f"give {name} as a list, or leave it out")
+    return [drawable(name, value, *attributes) for value in values]
+
+
+def drawable(name: str, thing: Any, *attributes: str) -> Any:
+    """The thing itself. Raises `InvalidUse` if it has not what a picture shows of it."""
+    for attribute in attributes:
+        if not hasattr(thing, attribute):
+            raise InvalidUse(f"{name}: {thing!r:.60} cannot be drawn", why=f"it has no .{attribute}",
+                             next_step="look at the docstring for what to give")
+    return thing
 
 
 class Figure:
@@ -26,7 +44,7 @@ class Figure:
             if not isinstance(value, str) or not value.strip():
                 raise InvalidUse(f"a figure needs its {name}, got {value!r:.80}",
                                  why="nothing in this course is a picture only",
-                             next_step="say in words what it shows")
+                                 next_step="say in words what it shows")
         self.svg, self.alt = svg, safe(alt, 600)
         self.anchors = anchors or {}
         self.text = "\n".join(safe(line, 400) for line in text.split("\n"))

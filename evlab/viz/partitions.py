@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from evlab.env import Dead
 from evlab.errors import EvlabError, InvalidUse
 from evlab.log.records import Record, decode_batches
-from evlab.viz.figure import Figure
+from evlab.viz.figure import Figure, drawable, several
 from evlab.viz.svg import EDGE, Svg, clip
 from evlab.viz.theme import (
     BLUE,
@@ -104,15 +104,15 @@ def partition_strips(log: Any, topic: str, group: str | None = None, *, title: s
     """
     if title is not None and (not isinstance(title, str) or not title.strip()):
         raise InvalidUse("a title without words says nothing", next_step="leave it out, or state the finding")
-    count = log.partitions(topic)
+    count = drawable("log", log, "partitions", "names").partitions(topic)
     if count > MOST_PARTITIONS:
         raise InvalidUse(f"{count} partitions make no picture", next_step=f"draw at most {MOST_PARTITIONS}")
     copies = len(log.names) > 1 if copies is None else copies
     strips = [strip_of(log, topic, number) for number in range(count)]
-    _note_readers(log, topic, group, list(consumers), strips)
+    _note_readers(log, topic, group, several("consumers", consumers, "position"), strips)
     found = list(dict.fromkeys(_key(record) for record in _in_turn(strips)))
-    lit = None if lit is None else {lit} if isinstance(lit, str) else set(lit)
-    look = _Look(list(dict.fromkeys([*keys, *found])), lit, label)
+    lit = None if lit is None else {lit} if isinstance(lit, str) else set(several("lit", lit))
+    look = _Look(list(dict.fromkeys([*several("keys", keys), *found])), lit, label)
     title = title or _finding(topic, strips)
     told = [_said(strip, group, copies) for strip in strips]
     lines = [safe(title, 300)]

@@ -7,7 +7,7 @@ from math import ceil
 from typing import Any, NamedTuple
 
 from evlab.errors import InvalidUse
-from evlab.viz.figure import Figure
+from evlab.viz.figure import Figure, several
 from evlab.viz.svg import EDGE, Svg, clip, round_step
 from evlab.viz.theme import (
     BLUE,
@@ -127,7 +127,7 @@ def rebalance_chart(steps: Iterable[Any], *, title: str, until: float | None = N
     if not isinstance(title, str) or not title.strip():
         raise InvalidUse("a chart of rebalances needs a title", why="it states the finding",
                          next_step='write title="All three stopped because one joined"')
-    every = list(steps)
+    every = several("steps", steps, "time")
     if not every:
         raise InvalidUse("no steps", why="nobody has joined the group yet",
                          next_step="give log.rebalances(group) after a run")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from evlab.env import Dead
 from evlab.errors import EvlabError, InvalidUse
 from evlab.log.records import CorruptBatch, Record, decode_batches
-from evlab.viz.figure import Figure
+from evlab.viz.figure import Figure, drawable
 from evlab.viz.svg import EDGE, Svg, clip
 from evlab.viz.theme import (
     BLUE,
@@ -61,8 +61,8 @@ def replica_logs(log: Any, topic: str, partition: int = 0,
 
     Raises `UnknownTopic`.
     """
-    log.partitions(topic)
-    info = log.metadata.partition(topic, partition)
+    drawable("log", log, "partitions", "metadata").partitions(topic)
+    info = log.metadata.partition(topic, partition) if type(partition) is int else None
     if info is None:
         raise InvalidUse(f"{topic} has no partition {partition!r:.20}", next_step="look at log.partitions(topic)")
     return tuple(_log_of(log, topic, partition, name, info, label or _value) for name in info.replicas)

@@ -10,7 +10,7 @@ from evlab.errors import InvalidUse
 from evlab.event import Event
 from evlab.steps import KINDS, Saga
 from evlab.trace import Link, Trace
-from evlab.viz.figure import Figure
+from evlab.viz.figure import Figure, drawable, several
 from evlab.viz.svg import EDGE, Box, Svg, clip, wrap
 from evlab.viz.theme import (
     CARD,
@@ -101,10 +101,11 @@ def saga_flow(saga: Saga | Iterable[FlowStep], events: Iterable[Event] | None = 
     Raises `InvalidUse` for no steps or too many, a kind or an outcome that is not known, or a title without words.
     """
     if isinstance(saga, Saga):
-        steps, found = flow_of(saga, (getattr(event, "event", event) for event in events or ()))
+        told = [getattr(event, "event", event) for event in several("events", events or ())]
+        steps, found = flow_of(saga, several("events", told, "type", "data"))
         end = end or found
     else:
-        steps = [FlowStep(*step) for step in saga]
+        steps = [FlowStep(*step) for step in several("saga", saga, "_fields")]
     _check(steps, title)
     alt = sentence(title) + "".join(f" {_said(step)}." for step in steps) + (f" It is {end}." if end else "")
     lines = [safe(title, 300)]
@@ -303,7 +304,7 @@ def trace_tree(trace: Trace, *, title: str, notes: Mapping[str, str] | None = No
     if not isinstance(trace, Trace) or not 1 <= len(trace) <= MOST_EVENTS or len(trace.services) > MOST_SERVICES:
         raise InvalidUse(f"a {type(trace).__name__} like this cannot be drawn as a tree",
                          next_step=f"give a trace of 1 to {MOST_EVENTS} events of at most {MOST_SERVICES} services")
-    notes = notes or {}
+    notes = drawable("notes", notes or {}, "get")
     cycles = list({frozenset(ring): ring for ring in reversed(trace.cycles())}.values())[::-1]  # A→B→A is B→A→B
     rings = {name for ring in cycles for name in ring}
     alt = (f"{sentence(title)} {len(trace)} events, {trace.depth} deep, by "

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from evlab.errors import InvalidUse
-from evlab.viz.figure import Figure
+from evlab.viz.figure import Figure, several
 from evlab.viz.svg import EDGE, Svg, clip, round_step
 from evlab.viz.theme import (
     BLUE,
@@ -61,8 +61,8 @@ def steps(events: Iterable[Any], *, title: str, here: int | None = None, beside:
     first event.
     Raises `InvalidUse` for no events or too many, a value that is no number, or a `here` that is no version of them.
     """
-    given = [Step(*event) for event in events]
-    others = None if beside is None else list(beside)
+    given = [Step(*event) for event in several("events", events, "__iter__")]
+    others = None if beside is None else several("beside", beside)
     _check(given, title, here, others, start)
     lines = [safe(title, 300), f"  before the first event: {_number(start)}"]
     lines += [_line(number, step, None if others is None else others[number - 1], here, names)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from evlab.errors import InvalidUse
 from evlab.sim.history import describe
-from evlab.viz.figure import Figure
+from evlab.viz.figure import Figure, drawable, several
 from evlab.viz.svg import EDGE, Svg, clip
 from evlab.viz.theme import CARD, GREY, MUTED, ORANGE, PURPLE, SMALL, safe, sentence
 
@@ -43,7 +43,8 @@ def stream_strips(store: Any, *, title: str, only: Iterable[str] | None = None, 
     if not isinstance(title, str) or not title.strip():
         raise InvalidUse("a picture of streams needs a title", why="it states the finding",
                          next_step='write stream_strips(store, title="Three of ten events are read")')
-    names = [only] if isinstance(only, str) else list(store.streams() if only is None else only)
+    drawable("store", store, "streams", "read")
+    names = [only] if isinstance(only, str) else several("only", store.streams() if only is None else only)
     if not 1 <= len(names) <= MOST_STREAMS:
         raise InvalidUse(f"{len(names)} streams make no picture", next_step=f"name 1 to {MOST_STREAMS} in `only`")
     strips = [_strip(store, name, schema) for name in names]

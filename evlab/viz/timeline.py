@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from evlab.errors import InvalidUse
 from evlab.sim.history import Entry, History
-from evlab.viz.figure import Figure
+from evlab.viz.figure import Figure, drawable, several
 from evlab.viz.lanes import GAPS, Request, lay_out
 from evlab.viz.story import Story, lane_name, line_of, read, select, times
 from evlab.viz.theme import ROLES, safe, sentence
@@ -41,17 +41,18 @@ def timeline(history: History | Iterable[Entry], *, title: str, only: Iterable[i
                          next_step='write timeline(history, title="The ack was lost, so the card was charged twice")')
     if not isinstance(width, int | float) or not 480 <= width <= 900:
         raise InvalidUse(f"a width of {width!r} px does not fit the page", next_step="give 480 to 900")
-    roles = dict(roles or {})
+    roles = dict(drawable("roles", roles or {}, "items"))
     for role in roles.values():
         if role not in ROLES:
             raise InvalidUse(f"{role!r} is no role", next_step=f"use one of {', '.join(ROLES)}")
     every, entries = select(history, only)
     left_out = max(0, len(entries) - MOST_ENTRIES)
-    story = read(entries[:MOST_ENTRIES], every if isinstance(history, History) else None, tuple(behind))
+    behind = tuple(several("behind", behind))
+    story = read(entries[:MOST_ENTRIES], every if isinstance(history, History) else None, behind)
     order = {node: place for place, node in enumerate(roles)}
     story.lanes.sort(key=lambda node: order.get(node, len(order)))
     alt = f"{sentence(title)} {summary(story)}"
-    lit = frozenset(highlight)
+    lit = frozenset(several("highlight", highlight))
     gaps = GAPS if len(entries) <= 24 else GAPS[::2] if len(entries) <= 60 else GAPS[2:3]
     svg = lay_out(Request(story, title, alt, lit, roles, width, left_out), gaps)
     return Figure(svg, alt, in_words(story, title, lit, left_out))

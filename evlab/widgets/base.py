@@ -175,12 +175,13 @@ class Playground(Live):
         """Do one action. What goes wrong is kept in `problem`; an action that is refused is not recorded."""
         self.problem = None
         try:
-            control = self._controls.get(name)
+            control = self._controls.get(name) if isinstance(name, str) else None
             if control is None:
                 raise InvalidUse(f"There is no control {str(name)[:60]!r} now.",
                                  next_step=f"Use one of: {', '.join(self._controls)}.")
             if control.blocked:
-                raise InvalidUse(f"{control.label!r} can't be used now.", why=control.blocked)
+                raise InvalidUse(f"{control.label!r} can't be used now.", why=control.blocked,
+                                 next_step="Use another control first.")
             value = control.accept(value)
         except InvalidUse as error:
             self.problem = error
@@ -291,7 +292,8 @@ def _picture(figure: Any) -> dict:
     box = _BOX.search(figure.svg)
     if box is None or "http://www.w3.org/2000/svg" not in figure.svg:
         raise InvalidUse("A picture of a playground needs an SVG with a viewBox and the SVG namespace.",
-                         why="The viewBox gives the coordinates of flights; an image without namespace stays empty.")
+                         why="The viewBox gives the coordinates of flights; an image without namespace stays empty.",
+                         next_step="Give a Figure of evlab.viz.")
     return {"svg": figure.svg, "alt": figure.alt, "box": [float(part) for part in box[1].replace(",", " ").split()]}
 
 

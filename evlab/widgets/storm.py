@@ -128,7 +128,8 @@ class Board:
         """The note with this id. Raises `InvalidUse` if there is none."""
         found = next((note for note in self.notes if note.id == id), None)
         if found is None:
-            raise InvalidUse(f"there is no note {str(id)[:20]!r} on the board")
+            raise InvalidUse(f"there is no note {str(id)[:20]!r} on the board",
+                             next_step=f"there are {', '.join(one.id for one in self.notes) or 'none yet'}")
         return found
 
     def of(self, kind: str, column: int | None = None) -> list[Sticky]:
@@ -222,9 +223,11 @@ def _words(name: str) -> Iterator[str]:
 def _text(text: str) -> str:
     made = safe(text, 200).strip()
     if not re.search(r"[^\W_]", made):
-        raise InvalidUse("A note needs a text", why="Its name is what the others talk about")
+        raise InvalidUse("A note needs a text", why="Its name is what the others talk about",
+                         next_step="Type what it is about")
     if len(made) > LENGTH:
-        raise InvalidUse(f"{made[:40]!r} has {len(made)} letters, and a note takes {LENGTH}")
+        raise InvalidUse(f"{made[:40]!r} has {len(made)} letters, and a note takes {LENGTH}",
+                         next_step="Say it in fewer")
     return made
 
 

@@ -36,9 +36,11 @@ class Control:
     def __post_init__(self):
         if not isinstance(self.id, str) or not _ID.fullmatch(self.id):
             raise InvalidUse(f"{self.id!r} can't be the id of a control.",
-                             why="An id starts with a small letter and holds small letters, digits, - and _.")
+                             why="An id starts with a small letter and holds small letters, digits, - and _.",
+                             next_step='Give one such as "publish".')
         if not self.label:
-            raise InvalidUse(f"The control {self.id!r} has no label.", why="A label is what the learner reads.")
+            raise InvalidUse(f"The control {self.id!r} has no label.", why="A label is what the learner reads.",
+                             next_step="Give it one.")
 
     def accept(self, value: Any) -> Any:
         """The value as `act` gets it. Raises `InvalidUse` for one that this control can't send."""
@@ -49,7 +51,7 @@ class Control:
         return {"kind": type(self).__name__.lower(), **asdict(self)}
 
     def _refuse(self, value: Any, allowed: str) -> InvalidUse:
-        return InvalidUse(f"{self.label!r} can't be {str(value)[:60]!r}.", why=f"It takes {allowed}.",
+        return InvalidUse(f"{self.label!r} can't be {str(value)[:60]!r}.", next_step=f"Give {allowed}.",
                           control=self.id)
 
 
@@ -64,7 +66,7 @@ class Button(Control):
     def __post_init__(self):
         super().__post_init__()
         if self.look not in ("main", "plain", "harm"):
-            raise InvalidUse(f"A button can't look {self.look!r}.", why="It looks main, plain or harm.")
+            raise InvalidUse(f"A button can't look {self.look!r}.", next_step="Give main, plain or harm.")
 
     def accept(self, value: Any) -> None:
         if value is not None:
@@ -125,7 +127,7 @@ class Slider(Control):
         if not (self.low < self.high and self.step > 0 and self.low <= self.value <= self.high):
             raise InvalidUse(f"The slider {self.id!r} goes from {self.low} to {self.high} in steps of {self.step} "
                              f"and stands at {self.value}.",
-                             why="low must be below high, step above 0, and the value between low and high.")
+                             next_step="Give low below high, step above 0, and a value between low and high.")
 
     def accept(self, value: Any) -> float:
         number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -160,7 +162,7 @@ class Note:
 
     def __post_init__(self):
         if self.tone not in ("plain", "good", "bad", "wait"):
-            raise InvalidUse(f"A note can't have the tone {self.tone!r}.", why="It is plain, good, bad or wait.")
+            raise InvalidUse(f"A note can't have the tone {self.tone!r}.", next_step="Give plain, good, bad or wait.")
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,8 @@ class Table:
     def __post_init__(self):
         for row in self.rows:
             if len(row) != len(self.head):
-                raise InvalidUse(f"A table with {len(self.head)} columns has a row of {len(row)}.", row=row)
+                raise InvalidUse(f"A table with {len(self.head)} columns has a row of {len(row)}.",
+                                 next_step="Give each row a value for each column.", row=row)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,8 @@ def test_the_range_can_be_set():
     assert world.network.latency == (0.5, 0.5)
 
 
-@pytest.mark.parametrize("latency", [(-1, 1), (2, 1), (0, float("nan")), (0, float("inf"))])
+@pytest.mark.parametrize("latency", [(-1, 1), (2, 1), (0, float("nan")), (0, float("inf")), 0.01, (1,),
+                                     ("a", "b"), None])
 def test_a_range_that_is_none_is_refused(latency):
     world = World()
     with pytest.raises(InvalidUse):

@@ -8,7 +8,11 @@ from html.parser import HTMLParser
 
 import pytest
 
+from evlab import Bus, Event, EventStore, viz
 from evlab.errors import InvalidUse
+from evlab.saga import Saga, Step
+from evlab.sim import History
+from evlab.trace import trace
 from evlab.viz import Figure
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="640" height="10"></svg>\n'
@@ -73,3 +77,27 @@ def test_it_can_be_saved_as_svg_only(tmp_path):
     with pytest.raises(InvalidUse, match="does not end in .svg"):
         Figure(SVG, "alt", "text").save(tmp_path / "picture.png")
     assert [file.name for file in tmp_path.iterdir()] == ["picture.svg"]
+
+
+STEPS, TRACE = Saga("order", [Step("reserve", print, print)]), trace([Event(type="OrderPlaced")])
+
+
+@pytest.mark.parametrize("draw", [
+    lambda: viz.timeline(History(), title="t", highlight=None), lambda: viz.timeline(History(), title="t", roles=["a"]),
+    lambda: viz.timeline(History(), title="t", behind=5), lambda: viz.partition_strips(None, "orders"),
+    lambda: viz.topology(Bus(), title="t", lit=None), lambda: viz.topology(Bus(), title="t", producers=5),
+    lambda: viz.saga_flow(None, title="t"), lambda: viz.saga_flow([5], title="t"),
+    lambda: viz.saga_flow(STEPS, 5, title="t"), lambda: viz.saga_flow(STEPS, ["done"], title="t"),
+    lambda: viz.trace_tree(TRACE, title="t", notes=["a"]), lambda: viz.rebalance_chart(None, title="t"),
+    lambda: viz.rebalance_chart([5], title="t"), lambda: viz.crash_table(None, {"a": ""}, title="t"),
+    lambda: viz.crash_table({"a": {"b": "once"}}, ["b"], title="t"), lambda: viz.stream_strips(None, title="t"),
+    lambda: viz.stream_strips(EventStore(), title="t", only=5), lambda: viz.steps(None, title="t"),
+    lambda: viz.steps([5], title="t"), lambda: viz.cqrs(None, title="t", end=1),
+    lambda: viz.replica_logs("log", "orders"), lambda: viz.compatibility(None, title="t"),
+    lambda: viz.compatibility([5], title="t"), lambda: viz.batch_bytes("bytes", title="t"),
+    lambda: viz.batch_bytes(None, title="t"), lambda: viz.record_bytes(5, title="t"),
+])
+def test_what_no_picture_can_be_made_of_is_told(draw):
+    with pytest.raises(InvalidUse) as caught:
+        draw()
+    assert caught.value.next_step

@@ -88,8 +88,9 @@ def test_code_can_press_what_a_learner_can():
 
 
 @pytest.mark.parametrize(("name", "value"), [
-    ("rob", None), ("order", 1), ("place", "moon"), ("place", None), ("rate", 10), ("rate", True), ("rate", "3"),
-    ("rate", float("nan")), ("doors", 1), ("said", 3), ("said", "x" * 201), ("_reset", None)])
+    ("rob", None), (["order"], None), (None, None), ("order", 1), ("place", "moon"), ("place", None), ("rate", 10),
+    ("rate", True), ("rate", "3"), ("rate", float("nan")), ("doors", 1), ("said", 3), ("said", "x" * 201),
+    ("_reset", None)])
 def test_a_value_that_no_control_sends_is_refused_and_not_recorded(name, value):
     shop = Shop()
     with pytest.raises(InvalidUse):

@@ -105,7 +105,8 @@ class Lab:
         names = (defines,) if isinstance(defines, str) else tuple(defines)
         made = Question(f"{self.name}.{number}", title, points, names, tuple(f"{self.name}.{q}" for q in uses))
         if made.id in self.questions or any(used not in self.questions for used in made.uses):
-            raise InvalidUse(f"the question {made.id} stands twice, or uses a later one")
+            raise InvalidUse(f"the question {made.id} stands twice, or uses a later one",
+                             next_step="give each an id of its own, and let it use earlier ones alone")
         self.questions[made.id] = made
         return made
 
