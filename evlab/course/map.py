@@ -23,7 +23,7 @@ PARTS = [("Events and delivery", 0, 3), ("Event sourcing", 4, 6), ("Read models 
          ("Design and incident", 21, 22), ("Real engines and interviews", 23, 24)]
 """Each part with its first and last notebook."""
 SHORT = {"00", "01", "02", "04", "10", "13", "17", "20"}
-"""The three-hour path through the course."""
+"""The short path through the course: one notebook for each large idea."""
 BELONGS = {"lab01": "03", "lab02": "05", "lab03": "06", "lab04": "08", "lab05": "11", "lab06": "12", "lab07": "13",
            "lab08": "15", "lab09": "18", "lab10": "20", "lab11": "21", "lab12": "22"}
 """Each lab with its notebook."""
@@ -168,7 +168,7 @@ def _title(found: list[Lesson], hung: list[Lab], here: str | None, made: set[str
            passed: set[str] | None) -> str:
     size = _many(len(found), "notebook") + (f" and {_many(len(hung), 'lab')}" if hung else "")
     minutes = sum(lesson.minutes or 0 for lesson in found)
-    time = f", {minutes // 60} h {minutes % 60} min" if minutes >= 60 else f", {minutes} min" if minutes else ""
+    time = f", {_hours(minutes)}" if minutes else ""
     place = f"; you are in {here}" if here is not None else ""
     asked = {guess for lesson in found for guess in lesson.guesses}
     checks = {check for lab in hung for check in lab.checks}
@@ -206,7 +206,7 @@ def _words(found: list[Lesson], hung: list[Lab], here: str | None, made: set[str
         lines.append(f"{name}:")
         for lesson in part:
             facts = [f"{lesson.minutes} min"] if lesson.minutes else []
-            facts += [_count(lesson, made)] + (["three-hour path"] if lesson.number in SHORT else [])
+            facts += [_count(lesson, made)] + (["short path"] if lesson.number in SHORT else [])
             place = "  <- you are here" if lesson.number == here else ""
             lines.append(f"  {lesson.number} {lesson.title} ({', '.join(facts)}){place}")
             lines += [f"    {lab.name} {lab.title} ({_result(lab, passed)})" for lab in hung
@@ -241,8 +241,14 @@ def _draw(found: list[Lesson], hung: list[Lab], here: str | None, made: set[str]
     y += 20
     key = "A dot is a guess to make." if made is None else "A filled dot is a guess you have made."
     key += "  A box under a notebook is its lab." if hung else ""
-    svg.text(EDGE, y, f"3 h: on the three-hour path.  {key}", size=SMALL, colour=MUTED)
+    if short := sum(lesson.minutes or 0 for lesson in found if lesson.number in SHORT):
+        key = f"The short path takes {_hours(short)}.  {key}"
+    svg.text(EDGE, y, key, size=SMALL, colour=MUTED)
     return svg.render(y + 18)
+
+
+def _hours(minutes: int) -> str:
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 def _draw_lab(svg: Svg, card: Box, number: int, lab: Lab, passed: set[str] | None) -> None:
@@ -272,7 +278,7 @@ def _draw_lesson(svg: Svg, box: Box, lesson: Lesson, here: bool, made: set[str] 
     if here:
         svg.text(after.x1 + 9, y + 24.5, "you are here", size=SMALL, bold=True, colour=BLUE.text)
     facts = [f"{lesson.minutes} min"] if lesson.minutes else []
-    facts += ["3 h"] if lesson.number in SHORT else []
+    facts += ["short path"] if lesson.number in SHORT else []
     for line, words in enumerate(_title_lines(lesson, box.x1 - x)):
         svg.text(x + 14, y + 47 + 17 * line, words, bold=True)
     svg.text(x + 14, low - 29, " · ".join(facts), size=SMALL, colour=MUTED)

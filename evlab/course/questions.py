@@ -163,9 +163,10 @@ class Prediction:
         if self.id in _answered:
             if self.guess is None:
                 return "The answer has been run already. You can still guess, and see at once if it is right."
-            right = self._is_right(self.guess, _answered[self.id])
+            actual = _answered[self.id]
+            near = "Near enough: it was" if self._is_right(self.guess, actual) else "It was"
             return f"You guessed {self._say(self.guess)}. " + (
-                "That was right." if right else f"It was {self._say(_answered[self.id])}.")
+                "That was right." if self.guess == actual else f"{near} {self._say(actual)}.")
         if self.guess is None:
             return "Commit first, then run on. You can change it until you run the answer."
         return f"Your guess is {self._say(self.guess)}. You can change it until you run the answer."

@@ -121,6 +121,18 @@ def test_every_kind_of_card_is_answered_by_keyboard_alone(lab, opened):
     clean(lab)
 
 
+def test_in_a_field_for_a_number_the_key_x_says_that_one_does_not_know(lab, opened):
+    card = opened("no-number", "drill(cards=['backlog'])").first
+    card.locator("input[type=text]").click()
+    lab.page.keyboard.type("4x")
+    assert card.locator("input[type=text]").input_value() == "4x" and card.get_attribute("data-phase") == "ask"
+    lab.page.keyboard.press("Control+a")
+    lab.page.keyboard.press("Delete")
+    answered(card, lambda: lab.page.keyboard.press("x"))
+    assert verdict(card) == "Now you know."
+    clean(lab)
+
+
 def test_an_item_is_dragged_to_its_place(lab, opened):
     card = opened("drag", "drill(cards=['four-steps'])").first
     rows = card.locator(".evlab-item")

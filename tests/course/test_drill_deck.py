@@ -22,8 +22,10 @@ from evlab.errors import InvalidUse
 
 REAL = course_folder() / "data" / "drills"
 NO_DECK = "data/drills holds no cards yet"
-REAL_CARDS = list(load_deck(REAL).cards) if [path for path in REAL.glob("*.yaml") if path.name != "plan.yaml"] and not (
-    lint(REAL)) else []
+try:
+    REAL_CARDS = list(load_deck(REAL).cards)
+except DeckError:  # none yet, or a broken one, which the first test names
+    REAL_CARDS = []
 
 
 @pytest.fixture

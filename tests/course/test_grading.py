@@ -151,6 +151,15 @@ def test_the_isolation_is_what_held_in_every_process(graded, course, tmp_path):
     assert [verdict["hint"] for verdict in nothing.rows[0].verdicts.values()] == ["MISSING", "MISSING"]
 
 
+def test_an_answer_that_never_ran_says_nothing_of_the_isolation(course, tmp_path):
+    """Half a character is no code, and no process is started for it. That must not look as if the cage had failed."""
+    folder = hand_in(tmp_path / "in", {"a.ipynb": notebook("# answer: lab90.q1\ntwice = '\ud800'")})
+    graded = grade(folder, state=tmp_path / "state")
+    assert graded.isolation == "no answer was run" and graded.rows[0].verdicts["lab90.q1"]["status"] == "failed"
+    hand_in(tmp_path / "in", {"b.ipynb": RIGHT})
+    assert grade(folder, state=tmp_path / "state").isolation.startswith(("sandbox: ", "limits only"))
+
+
 def test_processes_that_held_less_decide_what_is_said(course, tmp_path):
     """The parts that held in all of them: here those of two results from before, of machines that differ."""
     folder = hand_in(tmp_path / "in", {"a.ipynb": RIGHT, "b.ipynb": RIGHT + " "})

@@ -45,10 +45,10 @@ def test_only_what_exists_is_on_the_map(books):
     assert figure.text == (
         "3 notebooks, 1 h 40 min; you are in 02. You have made 0 of 2 guesses\n"
         "Events and delivery:\n"
-        "  00 Start here (20 min, no guesses, three-hour path)\n"
-        "  02 Publish and subscribe (40 min, 0 of 2 guesses, three-hour path)  <- you are here\n"
+        "  00 Start here (20 min, no guesses, short path)\n"
+        "  02 Publish and subscribe (40 min, 0 of 2 guesses, short path)  <- you are here\n"
         "The partitioned log:\n"
-        "  10 The partitioned log (40 min, no guesses, three-hour path)")
+        "  10 The partitioned log (40 min, no guesses, short path)")
 
 
 def test_a_notebook_without_metadata_is_read_from_its_first_cell(books):
@@ -76,7 +76,7 @@ def test_a_saved_map_shows_no_progress_and_is_the_same_each_time(books, monkeypa
 def test_the_place_is_marked_once_and_its_question_asked(books):
     svg = course_map("02", folder=books).svg
     assert svg.count("you are here") == 1 + svg.count("(you are here") + svg.split("</desc>")[0].count("you are here")
-    assert "Who knows whom?" in svg
+    assert "Who knows whom?" in svg and "The short path takes 1 h 40 min." in svg
     assert "you are here" not in course_map(folder=books).text
 
 

@@ -193,6 +193,16 @@ def test_the_card_tells_no_reason_before_the_answer_and_all_that_matter_after_it
     assert widget.view["locked"] and widget.view["status"] == "You guessed once. It was three times."
 
 
+@pytest.mark.parametrize("guess, said", [(150, "Near enough: it was 145 orders."), (145, "That was right."),
+                                         (40, "It was 145 orders.")])
+def test_the_card_of_a_number_says_the_true_one(id, guess, said):
+    question = predict(id, "How many?", unit="orders")
+    widget = view_of(question)
+    widget.heard("answer", str(guess), 1)
+    question.judge(145)
+    assert widget.view["status"] == f"You guessed {guess} orders. {said}"
+
+
 def test_the_browser_cannot_change_a_guess_after_the_answer(id):
     question = predict(id, "How often?", WHYS)
     widget = view_of(question)

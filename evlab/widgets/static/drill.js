@@ -383,7 +383,9 @@ class Card {
   // --------------------------------------------------------------------------------------------------- the keys
 
   press(event) {
-    const typing = event.target.matches("input[type=text], textarea");
+    // No number has an x, and a field that is empty is where one says that one does not know.
+    const typing = event.target.matches("input[type=text], textarea")
+      && !(event.key === "x" && this.view.kind === "numeric" && event.target.value === "");
     if (event.key === "Enter") {
       if (event.target.matches("textarea:not([readonly]), button, summary")) return; // a new line; a button's own press
       event.preventDefault();
