@@ -69,6 +69,9 @@ class Inbox:
 
     def run(self, event: Event | str, effect: Callable[[], Any]) -> bool:
         """Call `effect()` in that transaction if the id is new. Returns whether it was."""
+        if not callable(effect):
+            raise InvalidUse(f"the effect {effect!r:.60} cannot be called", why="it is called if the id is new",
+                             next_step="give a function without calling it: inbox.run(event, charge)")
         with self.once(event) as new:
             if new and isinstance(effect(), GeneratorType):
                 raise InvalidUse(f"the effect {effect!r:.60} yields", why="nothing may wait inside of a transaction",
@@ -126,6 +129,6 @@ class _Once:
 
 def _id_of(event: Event | str) -> str:
     id = event.id if isinstance(event, Event) else event
-    if not isinstance(id, str) or not id:
+    if not isinstance(id, str) or not id or not id.isascii() and any("\ud800" <= one <= "\udfff" for one in id):
         raise InvalidUse(f"{id!r:.60} is no id", next_step="give the event, or a string that says what is done")
     return id

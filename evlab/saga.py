@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from evlab.bus import Bus
-from evlab.env import Dead, Env, Later, Timer, check_delay
+from evlab.env import Dead, Env, Later, Timer, check_delay, check_env
 from evlab.errors import EvlabError, InvalidUse
 from evlab.event import Event
 from evlab.sagastate import ENDED, SagaState
@@ -60,6 +60,7 @@ class Orchestrator:
         if not isinstance(store, EventStore) or not isinstance(bus, Bus) or not isinstance(saga, Saga):
             raise InvalidUse("an orchestrator needs a store, a bus and a saga",
                              next_step='write Orchestrator(store, bus, Saga("order", [...]))')
+        check_env(env)
         if linger is not None:
             check_delay(linger)
         self.store, self.bus, self.saga, self.env = store, bus, saga, env or store.env

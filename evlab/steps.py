@@ -102,7 +102,7 @@ class Saga:
     """
 
     def __init__(self, name: str, steps: Iterable[Step]):
-        self.name, self.steps = name, tuple(steps)
+        self.name, self.steps = name, tuple(steps) if isinstance(steps, Iterable) else (steps,)
         if not isinstance(name, str) or not name:
             raise InvalidUse(f"{name!r:.60} names no saga", next_step='give a name, such as "order"')
         if not self.steps or not all(isinstance(step, Step) for step in self.steps):

@@ -287,7 +287,15 @@ def test_an_inbox_that_cannot_work_is_refused(make, text):
         make()
 
 
-@pytest.mark.parametrize("id", ["", None, 5, b"e-1", ["e-1"]])
+@pytest.mark.parametrize("effect", [None, 5, "charge"])
+def test_an_effect_that_cannot_be_called_is_refused_and_the_id_may_come_again(effect):
+    inbox = Inbox(Database(), "stock")
+    with pytest.raises(InvalidUse, match="cannot be called"):
+        inbox.run("e-1", effect)
+    assert inbox.run("e-1", list)
+
+
+@pytest.mark.parametrize("id", ["", None, 5, b"e-1", ["e-1"], "half of \ud83d"])
 def test_what_is_no_id_is_refused(id):
     inbox = Inbox(Database(), "stock")
     for use in (inbox.once, lambda id: inbox.run(id, list), inbox.__contains__):

@@ -477,6 +477,7 @@ def test_what_is_not_parked_is_left_alone(call):
     ((None, Bus(), three_steps()), {}, "needs a store, a bus and a saga"),
     ((Database(), Bus(), three_steps()), {}, "needs a store"), ((EventStore(), None, three_steps()), {}, "a bus"),
     ((EventStore(), Bus(), [Step("a", asks("A"))]), {}, "a saga"),
+    ((EventStore(), Bus(), three_steps()), {"env": 5}, "is no Env"),
     ((EventStore(), Bus(), three_steps()), {"linger": -1}, "no time to wait for"),
     ((EventStore(), Bus(), three_steps()), {"linger": "now"}, "no time to wait for")])
 def test_an_orchestrator_that_cannot_work_is_refused(arguments, options, text):

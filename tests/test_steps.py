@@ -508,7 +508,8 @@ def of_kinds(*kinds):
 
 @pytest.mark.parametrize("name, steps, text", [
     ("", of_kinds("pivot"), "names no saga"), (None, of_kinds("pivot"), "names no saga"), ("order", [], "has no steps"),
-    ("order", [asks("A")], "has no steps"), ("order", of_kinds("pivot") * 2, "the same name"),
+    ("order", [asks("A")], "has no steps"), ("order", None, "has no steps"), ("order", 5, "has no steps"),
+    ("order", of_kinds("pivot") * 2, "the same name"),
     ("order", of_kinds("pivot", "pivot"), "the steps of order are pivot, pivot"),
     ("order", of_kinds("pivot", "compensatable"), "cannot be undone"),
     ("order", of_kinds("retriable", "compensatable"), "cannot be undone"),

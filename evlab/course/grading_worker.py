@@ -59,9 +59,10 @@ class Worker:
             done[lab] = judge.judge(collect(sources, lab), progress=self.tell)
         verdicts = [verdict for every in done.values() for verdict in every]
         figures = {verdict.question: drawn for verdict in verdicts if task["figures"] and (drawn := draw(verdict))}
-        held = sorted({name for judge in self.judges.values() for name in judge.jail.held})
+        jails = [judge.jail for judge in self.judges.values() if judge.jail.started]
+        held = sorted({name for jail in jails for name in jail.held})
         return {"labs": {lab: [verdict.to_dict() for verdict in every] for lab, every in done.items()},
-                "figures": figures, "held": held if any(verdict.checks for verdict in verdicts) else None}
+                "figures": figures, "held": held if jails and any(verdict.checks for verdict in verdicts) else None}
 
     def tell(self, question: str, done: int, total: int) -> None:
         now = time.monotonic()

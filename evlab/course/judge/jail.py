@@ -29,6 +29,8 @@ class Jail:
             raise InvalidUse(f"the judge cannot start answers by {self.how!r}",
                              next_step='set EVLAB_JUDGE to "spawn", or to "fork" on Linux, or to nothing')
         self.held: list[str] = []
+        self.started = False
+        """Whether any answer's process was: before that nothing is known of what holds."""
         self._lacks = lacks
         self._template: Template | None = None
         self._watch: Watch | None = None
@@ -99,7 +101,7 @@ class Jail:
             actor.kill()
             raise JudgeDown("the process for your answer did not start", why=str(error),
                             next_step="try again; `evlab doctor` looks at what is missing") from error
-        process.ready, self.held = True, [str(name) for name in ready[1:]]
+        process.ready, self.started, self.held = True, True, [str(name) for name in ready[1:]]
         return actor
 
     def _pin(self) -> None:
