@@ -13,14 +13,14 @@ import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from evlab.env import Env, here
+from evlab.env import Env, check_env, here
 from evlab.errors import EvlabError, InvalidUse
 
 __all__ = ["ConstraintFailed", "CorruptDatabase", "Database", "DatabaseBusy", "DatabaseError", "DiskFull",
            "NotADatabase", "connect"]
 
-_ERRORS = (sqlite3.Error, UnicodeDecodeError)
-"""What SQLite's calls raise; the second where the text of an error quotes damaged bytes of the file."""
+_ERRORS = (sqlite3.Error, UnicodeError)
+"""What SQLite's calls raise; the second for half a character, and where an error quotes damaged bytes of the file."""
 PATIENCE = 10.0
 """Seconds that a write waits for another process's transaction."""
 
@@ -66,11 +66,8 @@ class Database:
     """
 
     def __init__(self, path: str | os.PathLike = ":memory:", env: Env | None = None, node: str = ""):
-        self.env = env or here()
-        self.path = os.fsdecode(path)
-        if not self.path or "\0" in self.path:
-            raise InvalidUse(f"the path {self.path!r} names no file", next_step='give one, or ":memory:"',
-                             why="SQLite takes an empty one for a file that it deletes when it is closed")
+        check_env(env)
+        self.env, self.path = env or here(), _path_of(path)
         self.commits = 0
         """Transactions that this handle has committed: each is one fsync."""
         self._depth, self._doomed = 0, False
@@ -226,6 +223,17 @@ class _Transaction:
                 calls, db._after = db._after, []
                 for call, arguments in calls:
                     call(*arguments)
+
+
+def _path_of(path: str | os.PathLike) -> str:
+    try:
+        text = os.fsdecode(path)
+        if text and b"\0" not in os.fsencode(text):
+            return text
+    except (TypeError, UnicodeError):  # no path at all, or half a character
+        pass
+    raise InvalidUse(f"the path {path!r:.200} names no file", next_step='give one, or ":memory:"',
+                     why="SQLite takes an empty one for a file that it deletes when it is closed")
 
 
 def connect(path: str, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:

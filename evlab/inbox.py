@@ -38,19 +38,19 @@ class Inbox:
                 db.execute("UPDATE stock SET left = left - 1 WHERE item = ?", (event.data["item"],))
 
     consumer: a name, as several may keep their ids in one database. What one has handled is new to the others; two with
-    the same name are one consumer.
+    the same name are one consumer, and so are two without: leave it out only where the database has a single one.
     keep: seconds for which an id is remembered; None: for ever. A duplicate that comes later than that is handled a
     second time, so it has to be longer than any broker, replay or dead letter can hold one back. Ids that are older
     go as new ones come, two for each, so the table stays as large as its window.
     """
 
-    def __init__(self, db: Database, consumer: str | None = None, *, keep: float | None = None):
+    def __init__(self, db: Database, consumer: str = "inbox", *, keep: float | None = None):
         if not isinstance(db, Database):
             raise InvalidUse(f"{db!r:.60} is no Database", why="the note belongs into the database of the effect",
                              next_step='write Inbox(Database("stock.db"), "inventory")')
         if not isinstance(consumer, str) or not consumer:
             raise InvalidUse(f"{consumer!r:.60} names no consumer",
-                             why="two without a name would be one: what the first has handled, the second never gets",
+                             why="two of one name are one: what the first has handled, the second never gets",
                              next_step='give a name: Inbox(db, "inventory")')
         if keep is not None and (isinstance(keep, bool) or not isinstance(keep, int | float) or not keep > 0):
             raise InvalidUse(f"keep={keep!r:.40} is no length of time", next_step="give seconds, or None for ever")

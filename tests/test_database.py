@@ -259,10 +259,23 @@ def test_a_full_disk_keeps_nothing_of_the_transaction(db):
     assert len(numbers(db)) == 4999
 
 
-@pytest.mark.parametrize("path", ["", b"", "a\0b"])
+@pytest.mark.parametrize("path", ["", b"", "a\0b", 5, None, "\ud800"])
 def test_a_path_that_names_no_file_is_refused(path):
     with pytest.raises(InvalidUse, match="names no file"):
         Database(path)
+
+
+def test_half_a_character_is_refused_and_nothing_of_the_transaction_is_kept(db):
+    with pytest.raises(DatabaseError, match="surrogates not allowed"), db.transaction():
+        add(db, 1)
+        db.execute("INSERT INTO numbers VALUES (2, ?)", ("\ud800",))
+    assert numbers(db) == []
+
+
+@pytest.mark.parametrize("env", [5, "world"])
+def test_what_is_no_env_is_refused(env):
+    with pytest.raises(InvalidUse, match="is no Env"):
+        Database(env=env)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path):

@@ -276,10 +276,17 @@ def test_a_table_that_is_kept_for_a_time_stays_as_large_as_its_window():
 # ---------------------------------------------------------------------------------------------------------- bad input
 
 
+def test_a_database_with_one_consumer_needs_no_name():
+    db = Database()
+    with Inbox(db).once("order-1042") as first:
+        pass
+    with Inbox(db).once("order-1042") as again:
+        assert (first, again) == (True, False)
+
+
 @pytest.mark.parametrize("make, text", [
     (lambda: Inbox("stock.db"), "is no Database"), (lambda: Inbox(None), "is no Database"),
     (lambda: Inbox(Database(), ""), "names no consumer"), (lambda: Inbox(Database(), 5), "names no consumer"),
-    (lambda: Inbox(Database()), "two without a name would be one"),
     *[(lambda keep=keep: Inbox(Database(), "stock", keep=keep), "no length of time")
       for keep in (0, -1, True, "1 h", float("nan"))]])
 def test_an_inbox_that_cannot_work_is_refused(make, text):
