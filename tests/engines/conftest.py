@@ -22,20 +22,38 @@ def _server(kind: str, tmp_path_factory):
     if address:
         yield address
         return
+    yield from _private(kind, tmp_path_factory, "running")
+
+
+def _private(kind: str, tmp_path_factory, start: str):
+    """What `brokers.KIND.START(folder)` gives while it is entered."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # a run that is killed stops its servers, too
     with contextlib.ExitStack() as stack:
         try:
-            running = importlib.import_module(f"brokers.{kind}").running(tmp_path_factory.mktemp(kind))
-            address = stack.enter_context(running)
+            starting = getattr(importlib.import_module(f"brokers.{kind}"), start)(tmp_path_factory.mktemp(kind))
+            started = stack.enter_context(starting)
         except NotInstalled as missing:
             (pytest.fail if MUST else pytest.skip)(f"{kind} is not tested: {missing}")
-        yield address
+        yield started
 
 
 @pytest.fixture(scope="session")
-def rabbitmq(tmp_path_factory):
-    """The URL of a RabbitMQ: `amqp://...`."""
-    yield from _server("rabbitmq", tmp_path_factory)
+def rabbitmq_server(tmp_path_factory):
+    yield from _private("rabbitmq", tmp_path_factory, "Node")
+
+
+@pytest.fixture
+def rabbitmq_node(rabbitmq_server):
+    """A RabbitMQ of the tests' own, running: they may freeze, kill and stop it."""
+    if rabbitmq_server.server is None:
+        rabbitmq_server.start()
+    return rabbitmq_server
+
+
+@pytest.fixture
+def rabbitmq(request):
+    """The URL of a RabbitMQ: `amqp://...`. That node again if none is set, as a start takes seconds."""
+    return os.environ.get("EVLAB_RABBITMQ") or request.getfixturevalue("rabbitmq_node").url
 
 
 @pytest.fixture(scope="session")

@@ -20,13 +20,11 @@ from contracts.router import RouterContract
 from router_histories import play
 
 from brokers.common import NotInstalled, answers
-from brokers.rabbitmq import Node, running
+from brokers.rabbitmq import running
 from evlab.engines import EngineUnreachable, NotOnThisEngine, RabbitRouter
 from evlab.env import Later, run
 from evlab.errors import EvlabError, InvalidUse
 from evlab.router import ConnectionLost, NotFound, ResourceLocked
-
-MUST = os.environ.get("EVLAB_NEEDS_ENGINES") == "1"
 
 
 class Declares:
@@ -119,28 +117,9 @@ class OnRabbitMQ:
         self.whole.close()
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    try:
-        node = Node(tmp_path_factory.mktemp("rabbitmq"))
-    except NotInstalled as missing:
-        (pytest.fail if MUST else pytest.skip)(f"rabbitmq is not tested: {missing}")
-    with node:
-        yield node
-
-
 @pytest.fixture
-def node(server):
-    """A server that the tests may freeze, kill and stop."""
-    if server.server is None:
-        server.start()
-    return server
-
-
-@pytest.fixture
-def rabbitmq(request):
-    """The URL in EVLAB_RABBITMQ; or else the server that this file may kill, because a start takes seconds."""
-    return os.environ.get("EVLAB_RABBITMQ") or request.getfixturevalue("node").url
+def node(rabbitmq_node):
+    return rabbitmq_node
 
 
 @pytest.fixture

@@ -104,11 +104,18 @@ def test_a_notebook_was_there_to_replay():
     assert SAVED, "notebooks/ holds no notebook: nothing was replayed"
 
 
+NEW_HOME = """import os, pathlib
+mark = pathlib.Path(os.environ["EVLAB_HOME"], "mark")
+print("somebody was here:", mark.exists())
+mark.parent.mkdir(parents=True, exist_ok=True)
+mark.touch()"""
+"""Each notebook has a home of its own, also of several in one run."""
 SMALL = [
     ("print('two charges')", "stdout"),
     ("{'charges': 2}", "text/plain"),
     ("from IPython.display import HTML, display\ndisplay(HTML('<b>late</b>'), metadata={})", "text/html"),
     ("raise ValueError('the answer is old')", "evalue"),
+    (NEW_HOME, "stdout"),
 ]
 
 
