@@ -23,13 +23,23 @@ _AFTER_THE_LAST = 1e-6
 
 
 class _Link:
-    __slots__ = ("count", "cut", "drops", "latest", "site", "slow")
+    __slots__ = ("asked", "count", "cut", "latest", "site", "slow")
 
     def __init__(self, source: str, target: str):
         self.site = f"{source}→{target}"
-        self.count = self.drops = 0
+        self.count = 0
         self.latest = self.slow = 0.0
         self.cut = False
+        self.asked: dict[str, tuple[int, float]] = {}
+        """What was asked for of the next messages: kind → (how many, seconds)."""
+
+    def take(self) -> tuple[str, float]:
+        """What was asked for of one message; a loss first."""
+        kind = "drop" if "drop" in self.asked else next(iter(self.asked))
+        left, seconds = self.asked.pop(kind)
+        if left > 1:
+            self.asked = {kind: (left - 1, seconds), **self.asked}
+        return kind, seconds
 
 
 class Network:
@@ -58,10 +68,23 @@ class Network:
 
     def drop(self, source: str, target: str, count: int = 1) -> None:
         """Lose the next `count` messages from `source` to `target`."""
+        self._ask(source, target, "drop", 0.0, count)
+
+    def duplicate(self, source: str, target: str, count: int = 1, *, after: float = 0.02) -> None:
+        """Deliver the next `count` messages from `source` to `target` twice, the copy `after` seconds later."""
+        self._ask(source, target, "duplicate", check_delay(after), count)
+
+    def delay(self, source: str, target: str, seconds: float, count: int = 1) -> None:
+        """Hold up the next `count` messages from `source` to `target` by `seconds`; others overtake them meanwhile."""
+        self._ask(source, target, "delay", check_delay(seconds), count)
+
+    def _ask(self, source: str, target: str, kind: str, seconds: float, count: int) -> None:
         if not (isinstance(count, int) and count >= 0):
-            raise InvalidUse(f"cannot lose {count!r} messages", next_step="give a whole number of 0 or more")
+            raise InvalidUse(f"cannot {kind} {count!r:.40} messages", next_step="give a whole number of 0 or more")
         self._world.alive()
-        self._link(source, target).drops += count
+        asked = self._link(source, target).asked
+        if count:
+            asked[kind] = asked.get(kind, (0, 0.0))[0] + count, seconds
 
     def slow(self, source: str, target: str, seconds: float) -> None:
         """Add `seconds` to each message from `source` to `target`, until `heal`."""
@@ -79,7 +102,7 @@ class Network:
         self._world.alive()
         for (a, b), link in self._links.items():
             if (source is None or source == a) and (target is None or target == b):
-                link.drops, link.slow = 0, 0.0
+                link.asked, link.slow = {}, 0.0
                 if link.cut:
                     link.cut = False
                     self._world.history.add("heal", link.site, node=a, peer=b)
@@ -96,19 +119,19 @@ class Network:
         due = world.now() + low + (high - low) * unit(world.seed, "latency", link.site, link.count) + link.slow
         due = max(due, link.latest + _AFTER_THE_LAST)
         fault = world.struck(world.faults.message(world.seed, link.site, link.count))
-        if link.drops or (fault and fault.kind == "drop"):
-            link.drops -= 1 if link.drops else 0
+        kind, seconds = link.take() if link.asked else (fault.kind, fault.seconds) if fault else ("", 0.0)
+        if kind == "drop":
             world.history.add("drop", label, "lost on the way", peer=target, pair=sent, cause=sent)
             return
-        if fault and fault.kind == "delay":
-            world.history.add("delay", label, fault.seconds, peer=target, pair=sent, cause=sent)
-            due += fault.seconds  # and `latest` stays: later messages overtake this one
+        if kind == "delay":
+            world.history.add("delay", label, seconds, peer=target, pair=sent, cause=sent)
+            due += seconds  # and `latest` stays: later messages overtake this one
         else:
             link.latest = due
         self._fly(due, link, sent, arrive, port)
-        if fault and fault.kind == "duplicate":
-            world.history.add("duplicate", label, fault.seconds, peer=target, pair=sent, cause=sent)
-            self._fly(due + fault.seconds, link, sent, arrive, port)
+        if kind == "duplicate":
+            world.history.add("duplicate", label, seconds, peer=target, pair=sent, cause=sent)
+            self._fly(due + seconds, link, sent, arrive, port)
 
     def _fly(self, due: float, link: _Link, sent: int, arrive: Callable[[], None], port: str | None) -> None:
         self._world.schedule(due, lambda: self._land(link, sent, arrive, port))

@@ -108,6 +108,53 @@ def test_a_number_of_messages_to_lose_is_a_whole_number(count):
         World().network.drop("shop", "email", count)
 
 
+def test_the_next_messages_come_twice_on_request_the_copy_later():
+    world = World(1)
+    got = send_numbers(world, 4)
+    world.network.duplicate("shop", "email", 2, after=0.05)
+    world.run()
+    assert numbers(got) == [0, 0, 1, 1, 2, 3]
+    assert round(got[1][1] - got[0][1], 6) == 0.05
+    assert [entry.value for entry in world.history if entry.kind == "duplicate"] == [0.05, 0.05]
+
+
+def test_the_next_message_is_held_up_on_request_and_overtaken():
+    world = World(1)
+    got = send_numbers(world, 4)
+    world.network.delay("shop", "email", 0.25)
+    world.run()
+    assert numbers(got) == [1, 2, 0, 3]
+
+
+def test_several_requests_for_one_link_are_met_one_after_another_a_loss_first():
+    world = World(1)
+    got = send_numbers(world, 5)
+    world.network.delay("shop", "email", 0.25)
+    world.network.duplicate("shop", "email")
+    world.network.drop("shop", "email")
+    world.network.duplicate("email", "shop", 9)  # the other way: another link
+    world.run()
+    assert numbers(got) == [2, 2, 3, 1, 4]
+
+
+def test_nothing_is_left_of_a_request_when_the_link_has_healed():
+    world = World(1)
+    got = send_numbers(world, 3)
+    world.network.duplicate("shop", "email", 9)
+    world.network.delay("shop", "email", 1.0, 9)
+    world.network.heal("shop", "email")
+    world.run()
+    assert numbers(got) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("seconds", [-1, float("nan"), "1", None])
+def test_no_message_is_held_up_or_doubled_by_no_time(seconds):
+    with pytest.raises(InvalidUse):
+        World().network.delay("shop", "email", seconds)
+    with pytest.raises(InvalidUse):
+        World().network.duplicate("shop", "email", after=seconds)
+
+
 def test_a_slow_link_stays_slow_until_it_heals_and_keeps_its_order():
     world = World()
     got = send_numbers(world, 10)
