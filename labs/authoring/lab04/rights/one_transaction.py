@@ -15,6 +15,9 @@ def apply(db, event):
             db.execute("INSERT INTO orders (id, customer, day, cents, status)"
                        " VALUES (:id, :customer, :day, :cents, 'placed')", {"id": event.key, **event.data})
             sell(1, event.data["day"], event.data["cents"])
+            for word in event.data["items"].casefold().split(" "):
+                if [event.key] not in db.execute("SELECT id FROM words WHERE word = ?", [word]):
+                    db.execute("INSERT INTO words (id, word) VALUES (?, ?)", [event.key, word])
         case "OrderPaid":
             db.execute("UPDATE orders SET status = 'paid' WHERE id = ?", [event.key])
         case "OrderShipped":
@@ -22,7 +25,8 @@ def apply(db, event):
         case "OrderCancelled":
             for day, cents in found():
                 sell(-1, day, cents)
-            db.execute("DELETE FROM orders WHERE id = ?", [event.key])
+            for table in ("orders", "words"):
+                db.execute(f"DELETE FROM {table} WHERE id = ?", [event.key])
 
 
 # answer: lab04.q2
