@@ -16,6 +16,9 @@ from evlab.widgets.card import MONO, card
 
 __all__ = ["Source", "show"]
 
+_LONG = 100
+"""Characters. A longer line is wrapped where the card is too narrow for it; a shorter one scrolls."""
+
 
 def show(thing: Any, *, doc: bool = False) -> Source:
     """The source of a function, method, property or class, as it runs. `doc=True` keeps its docstrings.
@@ -45,7 +48,7 @@ class Source:
         where = (f'<p style="margin:0 0 8px;padding:0 0 8px;border-bottom:1px solid {LINE};color:{MUTED};'
                  f'font-size:12px;font-family:{MONO}">{escape(self.where)}</p>')
         code = (f'<pre style="margin:0;padding:0;border:0;background:{CARD};color:{INK};font-family:{MONO};'
-                f'font-size:12.5px;line-height:1.5;overflow-x:auto;white-space:pre">{_coloured(self.text)}</pre>')
+                f'font-size:12.5px;line-height:1.5;overflow-x:auto;white-space:pre">{_wrapped(self.text)}</pre>')
         return {"text/html": card(where, code, width=960), "text/plain": repr(self)}
 
 
@@ -99,6 +102,25 @@ def _without_docstrings(source: str) -> str:
         elif rows[-1] + 1 < len(lines) and not lines[rows[-1] + 1].strip():
             drop.add(rows[-1] + 1)
     return "\n".join(replace.get(row, line) for row, line in enumerate(lines) if row not in drop or row in replace)
+
+
+def _wrapped(text: str) -> str:
+    """`text` coloured, its long lines as blocks that wrap and hang: what does not fit stands eight columns further in.
+
+    A block ends the line before it and its own, so no newline stands beside it but that of an empty line. Jupyter
+    breaks the words in a `pre` anywhere; a block doesn't.
+    """
+    html, joint = "", ""
+    for line, coloured in zip(text.rstrip("\n").split("\n"), _coloured(text).split("\n"), strict=True):
+        if len(line) > _LONG:
+            hang = 0.6 * (len(line) - len(line.lstrip()) + 8)  # a column is 0.6 em wide
+            html += (f'<div style="white-space:pre-wrap;word-break:normal;padding-left:{hang:.1f}em;'
+                     f'text-indent:-{hang:.1f}em">{coloured}</div>')
+            joint = ""
+        else:
+            html += joint + (coloured or "\n")
+            joint = "\n" if coloured else ""
+    return html
 
 
 def _coloured(text: str) -> str:

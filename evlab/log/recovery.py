@@ -82,13 +82,11 @@ def _next_whole(tail: bytes, expected: int) -> tuple[int, Header] | None:
     at = tail.find(b"\x02", 1 + _MAGIC)
     while at >= 0:
         start = at - _MAGIC
-        try:
-            header = read_header(tail, start)
-            if expected < header.base_offset < expected + _FARTHEST:
+        if expected < int.from_bytes(tail[start:start + 8]) < expected + _FARTHEST:  # its offset
+            with suppress(CorruptBatch):
+                header = read_header(tail, start)
                 check_batch(tail, start, header)
                 return start, header
-        except CorruptBatch:
-            pass
         at = tail.find(b"\x02", at + 1)
     return None
 
@@ -102,8 +100,11 @@ def _one_bit_off(tail: bytes, expected: int) -> bool:
     if length not in fits:
         return False
     batch = tail[:OVERHEAD + length]
-    places = list(range(8 * _CHECKED))  # what the CRC does not cover, and the CRC
-    at = _flipped(crc32c(batch[_CHECKED:]) ^ int.from_bytes(batch[_CRC]), len(batch) - _CHECKED)
+    difference = crc32c(batch[_CHECKED:]) ^ int.from_bytes(batch[_CRC])
+    places = []
+    if difference.bit_count() <= 1:
+        places += range(8 * _CHECKED)  # what the CRC does not cover, and the CRC
+    at = _flipped(difference, len(batch) - _CHECKED)
     if at is not None:
         places.append(8 * _CHECKED + at)
     return any(_is_whole(_flip(batch, place), expected) for place in places)

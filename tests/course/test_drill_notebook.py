@@ -146,8 +146,18 @@ def test_a_saved_notebook_shows_the_first_card_the_same_each_time_and_records_no
     assert first["text/plain"] == repr(drill())
     assert "Email subscribes after" in first["text/plain"] and "Answer: `e2` alone." in first["text/plain"]
     assert "<script" not in first["text/html"] and "<img" not in first["text/html"] and "<details" in first["text/html"]
-    assert repr(interview()) == "Mock interview: 1 question in 30:00."
-    assert "text/html" in interview()._repr_mimebundle_()
+    assert history() == [] and not (tmp_path / "home").exists()
+
+
+def test_a_saved_interview_says_what_it_asks_about_and_what_will_happen_but_not_the_question(saved, tmp_path):
+    bundle = interview(questions=2, minutes=10)._repr_mimebundle_()
+    assert set(bundle) == {"text/plain", "text/html"} and bundle["text/plain"] == repr(interview(2, 10))
+    for shown in ("1 question, 10:00", "1. ", "staff, notebook 01: an open question with a rubric of 3 points",
+                  "aloud or in writing", "press Start", "After each answer the rubric", "the notebooks to revise"):
+        assert shown in bundle["text/plain"] and shown in bundle["text/html"], shown
+    assert "  1. Publish & subscribe, staff" in bundle["text/plain"] and "Publish &amp; sub" in bundle["text/html"]
+    for secret in ("Checkout", "names a number", "500 ms"):
+        assert secret not in bundle["text/plain"] and secret not in bundle["text/html"], secret
     assert history() == [] and not (tmp_path / "home").exists()
 
 

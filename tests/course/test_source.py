@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
+from html import unescape
 
 import pytest
 
@@ -127,6 +128,34 @@ def test_code_is_escaped_and_readable():
     assert "<b>bold</b>" not in html and "&lt;b&gt;" in html
     inks = set(re.findall(r"color: ?(#[0-9A-Fa-f]{6})", html))
     assert inks and all(contrast(ink, theme.CARD) >= 4.5 for ink in inks)
+
+
+def long_lines(ends, mark):
+
+    first = [name for name in ends if name != mark and ends[name] is not None and len(name) < 1_000_000 and name]
+
+    second = [name for name in ends if name == mark and ends[name] is not None and len(name) < 1_000_000 and name]
+    if first:
+
+        return len(first)  # short
+    return second
+
+
+def test_a_long_line_hangs_and_no_line_is_lost_or_doubled():
+    shown = show(long_lines)
+    html = shown._repr_mimebundle_()["text/html"].partition("<pre")[2].partition(">")[2].partition("</pre>")[0]
+    seen = []
+    for piece in re.split("(<div.*?</div>)", html):  # as a browser breaks it: a newline at a block's end is no line
+        text = unescape(re.sub("<[^>]+>", "", piece))
+        seen += text.removesuffix("\n").split("\n") if piece else []
+    assert seen == shown.text.splitlines() and max(map(len, seen)) > 100
+    hang = '<div style="white-space:pre-wrap;word-break:normal;padding-left:7.2em;text-indent:-7.2em">'
+    assert html.count(hang) == html.count("<div") == 2, "indented by 4 columns, and 8 more"
+
+
+def test_a_source_of_short_lines_has_no_blocks():
+    html = show(Operation.ok)._repr_mimebundle_()["text/html"].partition("<pre")[2]
+    assert "<div" not in html and "pre-wrap" not in html
 
 
 def contrast(one: str, other: str) -> float:

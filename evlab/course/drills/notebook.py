@@ -10,11 +10,23 @@ from evlab.course.drills.cards import Card
 from evlab.course.drills.deck import load_deck
 from evlab.course.drills.interview import Interview, Report, clock_text
 from evlab.course.drills.proof import prove
-from evlab.course.drills.sayings import left, many, other_ratings, when
+from evlab.course.drills.sayings import left, other_ratings, when
 from evlab.course.drills.scheduler import Rating
 from evlab.course.drills.session import NEW_A_DAY, Session, Told, present
 from evlab.course.drills.state import DrillState
-from evlab.course.drills.views import about, asked_view, card_html, card_text, proof_view, rubric_view, told_rows
+from evlab.course.drills.views import (
+    TASK,
+    about,
+    asked_view,
+    card_html,
+    card_text,
+    proof_view,
+    rubric_view,
+    talk_about,
+    talk_html,
+    talk_text,
+    told_rows,
+)
 from evlab.course.facts import saved_mode
 from evlab.errors import EvlabError, InvalidUse
 
@@ -43,8 +55,8 @@ def interview(questions: int = 3, minutes: float = 30, *, topic: str | None = No
     """A mock interview: open questions against the clock, a rubric after each, and a report of what to revise.
 
     `seed` chooses the questions. Make it the last expression of a cell; the clock starts when you press Start. Raises
-    `InvalidUse` where there is nothing to ask. A saved notebook shows the questions' number and time, and starts
-    nothing.
+    `InvalidUse` where there is nothing to ask. A saved notebook shows the time, the topic and level of each question
+    and what will happen, and starts nothing.
     """
     return Talk(Interview(load_deck(), DrillState(), questions=questions, minutes=minutes, topic=topic, level=level,
                           seed=seed))
@@ -224,11 +236,9 @@ class Talk(_Shown):
 
     def _view(self) -> dict:
         talk, phase, card = self.interview, self._phase, self._card
-        number = f"{many(len(talk.cards), 'question')}, {clock_text(talk.minutes * 60)}"
         if phase == "start":
-            return self._base("start", label="Mock interview", about=number, prompt=(
-                "Answer each question aloud or in writing, as you would in the room. Then tick what you said."),
-                buttons=[{"action": "start", "value": None, "label": "Start", "key": "Enter", "look": "main"}])
+            return self._base("start", label="Mock interview", about=talk_about(talk), prompt=TASK, buttons=[
+                {"action": "start", "value": None, "label": "Start", "key": "Enter", "look": "main"}])
         if self.report is not None or card is None:
             return self._report_view()
         left = talk.seconds_left()
@@ -255,11 +265,9 @@ class Talk(_Shown):
             f"{report.score:.0%} in {clock_text(report.seconds)} of {clock_text(report.minutes * 60)}"))
 
     def _static(self) -> tuple[str, str]:
+        if self.report is None:
+            return talk_text(self.interview), talk_html(self.interview)
         from evlab.widgets.card import card, paragraph
 
-        if self.report is not None:
-            text = self.report.markdown()
-        else:
-            text = (f"Mock interview: {many(len(self.interview.cards), 'question')} in "
-                    f"{clock_text(self.interview.minutes * 60)}.")
+        text = self.report.markdown()
         return text, card(paragraph(text), label="Mock interview")

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from evlab.course.drills.cards import Card, Deck
 from evlab.course.drills.grading import cloze_parts
+from evlab.course.drills.interview import Interview, clock_text
 from evlab.course.drills.proof import Proved
-from evlab.course.drills.sayings import in_order, verdict, when
+from evlab.course.drills.sayings import in_order, many, verdict, when
 from evlab.course.drills.session import Shown, Told
 from evlab.viz.theme import BLUE, LINE, MUTED, escape, safe
 from evlab.widgets.card import MONO, card, note, paragraph, words
 
-__all__ = ["about", "asked_view", "card_html", "card_text", "proof_view", "rubric_view", "told_rows"]
+__all__ = ["TASK", "about", "asked_view", "card_html", "card_text", "proof_view", "rubric_view", "talk_about",
+           "talk_html", "talk_text", "told_rows"]
+
+TASK = "Answer each question aloud or in writing, as you would in the room. Then tick what you said."
+"""What an interview asks of the learner."""
+_COURSE_OF_IT = (
+    "Run the cell and press Start: the first question comes, and the clock runs while you answer.",
+    "After each answer the rubric comes, and the clock stands still while you tick. Then an answer, and what is "
+    "asked next.",
+    "At the end stand your score, the points that you did not say, and the notebooks to revise.")
 
 
 def about(card: Card, deck: Deck, new: bool) -> dict:
@@ -126,6 +136,31 @@ def card_html(shown: Shown | None, deck: Deck) -> str:
     parts.append(f'<details style="margin:12px 0 0"><summary style="cursor:pointer;color:{BLUE.text};'
                  f'font-weight:600">Answer</summary>{reasons}</details>')
     return card(*parts, label="Drill")
+
+
+def talk_about(talk: Interview) -> str:
+    """How many questions, and in what time."""
+    return f"{many(len(talk.cards), 'question')}, {clock_text(talk.minutes * 60)}"
+
+
+def talk_text(talk: Interview) -> str:
+    """An interview before it starts, as text: what is asked about and what will happen, but no question."""
+    lines = [f"Mock interview: {talk_about(talk)}", TASK]
+    lines += [f"  {number}. {text}" for number, text in enumerate(_topics(talk), 1)]
+    return "\n".join(safe(line) for line in [*lines, *_COURSE_OF_IT])
+
+
+def talk_html(talk: Interview) -> str:
+    """The same as HTML that needs no trust."""
+    parts = [note(talk_about(talk)), paragraph(TASK, size=15, weight=600, top=4)]
+    parts += [_line(f"{number}. {text}") for number, text in enumerate(_topics(talk), 1)]
+    parts += [paragraph(text, size=13, top=8 if number == 0 else 4) for number, text in enumerate(_COURSE_OF_IT)]
+    return card(*parts, label="Mock interview")
+
+
+def _topics(talk: Interview) -> list[str]:
+    return [f"{talk.deck.titles[one.topic]}, {one.level}, notebook {one.notebook}: an open question with a rubric of "
+            f"{many(len(one.rubric), 'point')}" for one in talk.cards]
 
 
 def _blank(one: Card) -> str:
