@@ -265,6 +265,57 @@ def test_a_path_that_names_no_file_is_refused(path):
         Database(path)
 
 
+RAISE = "UPDATE numbers SET name = ? WHERE n = ? AND name = ?"
+INSERT = "INSERT INTO numbers VALUES (?, ?)"
+
+
+def test_statements_are_written_all_in_one_commit(db):
+    before = db.commits
+    assert db.write([(INSERT, (1, "one")), (INSERT, (2, "two")), (RAISE, ("uno", 1, "one"))])
+    assert db.rows("SELECT n, name FROM numbers ORDER BY n") == [(1, "uno"), (2, "two")]
+    assert db.commits == before + 1 and not db.in_transaction
+
+
+@pytest.mark.parametrize("last", [(RAISE, ("uno", 1, "another")), (INSERT, (1, "again")), (INSERT, (2, None)),
+                                  ("UPDATE numbers SET name = 'x'", ())])
+def test_none_is_written_if_one_changes_no_row_or_two_or_breaks_a_rule(db, last):
+    add(db, 1, 3)
+    before = db.commits
+    assert not db.write([(INSERT, (7, "seven")), last])
+    assert numbers(db) == [1, 3] and db.commits == before and not db.in_transaction
+    add(db, 4)
+    assert numbers(db) == [1, 3, 4]
+
+
+def test_a_statement_that_is_wrong_is_an_error_and_nothing_is_written(db):
+    with pytest.raises(DatabaseError, match="no such table"):
+        db.write([(INSERT, (1, "one")), ("DELETE FROM nowhere", ())])
+    assert numbers(db) == [] and not db.in_transaction
+
+
+def test_inside_of_a_transaction_such_a_write_is_refused(db):
+    with pytest.raises(InvalidUse, match="a transaction is open"), db.transaction():
+        db.write([(INSERT, (1, "one"))])
+    assert numbers(db) == []
+
+
+def test_after_a_crash_at_its_point_nothing_of_such_a_write_is_there():
+    world = World(0, Plan([Fault("crash", "shop@writing", n=1, seconds=1)]))
+    seen = []
+
+    def shop():
+        db = Database("numbers.db", world)
+        db.execute(TABLE.replace("TABLE", "TABLE IF NOT EXISTS"))
+        seen.append(numbers(db))
+        db.write([(INSERT, (1, "one")), (INSERT, (2, "two"))])
+        seen.append(numbers(db))
+        yield 0
+
+    world.boot("shop", lambda: world.spawn(shop(), "shop"))
+    world.run()
+    assert seen == [[], [], [1, 2]]
+
+
 def test_half_a_character_is_refused_and_nothing_of_the_transaction_is_kept(db):
     with pytest.raises(DatabaseError, match="surrogates not allowed"), db.transaction():
         add(db, 1)
