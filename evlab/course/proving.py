@@ -15,6 +15,7 @@ from __future__ import annotations
 import pathlib
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -89,7 +90,8 @@ class Proof:
 
 
 def prove(name: str, *, seeds: int = 20, wrong_seeds: int = 0, right_seeds: int = 0, sample: int = 1, jobs: int = 2,
-          only: str = "", tell: Callable[[int, int], None] = lambda done, total: None) -> Proof:
+          only: str = "", tell: Callable[[int, int], None] = lambda done, total: None,
+          pool: ProcessPoolExecutor | None = None) -> Proof:
     """Judge every variant of a lab with the seeds 0, 1, ... and hold what was found against the rules.
 
     wrong_seeds: how many seeds a mutant or a gap meets; together they meet every one. By default all.
@@ -97,8 +99,8 @@ def prove(name: str, *, seeds: int = 20, wrong_seeds: int = 0, right_seeds: int 
     sample: of the wrong answers take the first for each hint, and every so many of the others; by default all. Whether
     each promise is broken by one is asked of all of them only.
     only: the variants whose names hold this text, and the master; the rules about all of them (4) are left out.
-    `tell(done, total)` is called as the work goes on. Raises `InvalidUse`, `MasterError` and `CourseFileError` for a
-    lab that cannot be used at all.
+    `tell(done, total)` is called as the work goes on. pool: `judges` that serve several labs, in place of `jobs` of
+    this one's own. Raises `InvalidUse`, `MasterError` and `CourseFileError` for a lab that cannot be used at all.
     """
     lab, folder, master = find_lab(name), authoring_folder() / name, master_of(name)
     learners = learners_bytes(name)
@@ -106,7 +108,7 @@ def prove(name: str, *, seeds: int = 20, wrong_seeds: int = 0, right_seeds: int 
     variants = [one for one in sampled(variants, sample) if only in one.name or one.kind == "master"]
     rows = {one.name: Row(one, _seeds_of(one, number, seeds, wrong_seeds, right_seeds))
             for number, one in enumerate(variants)}
-    _judge_all(lab, list(rows.values()), jobs, tell)
+    _judge_all(lab, list(rows.values()), jobs, tell, pool)
     proof = Proof(name, list(rows.values()), [Broken(f"{name}/{file}", what) for file, what in faults])
     for row in proof.rows:
         row.broken = [Broken(f"{name}/{row.variant.name}", what) for what in _faults_of(row, lab)]
@@ -142,7 +144,8 @@ def _seeds_of(variant: Variant, number: int, seeds: int, wrong_seeds: int, right
     return sorted({(number * wrong_seeds + n) % seeds for n in range(wrong_seeds)})
 
 
-def _judge_all(lab: Lab, rows: list[Row], jobs: int, tell: Callable[[int, int], None]) -> None:
+def _judge_all(lab: Lab, rows: list[Row], jobs: int, tell: Callable[[int, int], None],
+               pool: ProcessPoolExecutor | None) -> None:
     """Fill in the rows' verdicts."""
     by_name = {row.variant.name: row for row in rows}
     trials = []
@@ -152,7 +155,7 @@ def _judge_all(lab: Lab, rows: list[Row], jobs: int, tell: Callable[[int, int], 
                    for at in range(0, len(row.seeds), CHUNK) if questions]
     done, total = 0, sum(len(trial.seeds) for trial in trials)
     tell(done, total)
-    for trial, verdicts, seconds in run_trials(trials, jobs):
+    for trial, verdicts, seconds in run_trials(trials, jobs, pool):
         by_name[trial.name].verdicts |= verdicts
         by_name[trial.name].seconds += seconds
         done += len(trial.seeds)

@@ -5,6 +5,7 @@ A worker imports the judge and little else: nbformat alone would cost each of th
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import signal
@@ -18,7 +19,7 @@ from evlab.course.judge.jail import Jail
 from evlab.course.judge.labs import find_lab
 from evlab.course.judge.verdict import Judge
 
-__all__ = ["Seen", "Trial", "run_trials"]
+__all__ = ["Seen", "Trial", "judges", "run_trials"]
 
 
 class Seen(NamedTuple):
@@ -45,21 +46,31 @@ Verdicts = dict[int, dict[str, Seen]]
 """By seed, then by question."""
 
 
-def run_trials(trials: list[Trial], jobs: int) -> Iterator[tuple[Trial, Verdicts, float]]:
-    """Each trial with its verdicts and the seconds it took, as they end, `jobs` at a time."""
-    if jobs == 1:
+def judges(jobs: int) -> ProcessPoolExecutor:
+    """`jobs` workers, each with a jail of its own, on a core of its own. A context manager."""
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(jobs, context, _begin, (context.Value("i", 0),))
+
+
+def run_trials(trials: list[Trial], jobs: int, pool: ProcessPoolExecutor | None = None
+               ) -> Iterator[tuple[Trial, Verdicts, float]]:
+    """Each trial with its verdicts and the seconds it took, as they end, `jobs` at a time.
+
+    pool: `judges` that go on afterwards, for a caller who has trials of several labs; otherwise some are started here.
+    """
+    if jobs == 1 and pool is None:
         with Jail() as jail:
             for trial in trials:
                 yield trial, *_judge(trial, jail)
         return
-    context = multiprocessing.get_context("spawn")  # each worker with a jail of its own, on a core of its own
-    with ProcessPoolExecutor(jobs, context, _begin, (context.Value("i", 0),)) as pool:
-        working = {pool.submit(_judge, trial): trial for trial in trials}
+    with contextlib.nullcontext(pool) if pool else judges(jobs) as workers:
+        working = {workers.submit(_judge, trial): trial for trial in trials}
         try:
             for ended in as_completed(working):
                 yield working[ended], *ended.result()
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for future in working:
+                future.cancel()
             raise
 
 

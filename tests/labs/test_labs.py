@@ -18,6 +18,7 @@ from evlab.course.data import course_folder
 from evlab.course.judge.labs import authoring_folder, lab_names
 from evlab.course.proving import prove, sampled
 from evlab.course.solutions import cut_solutions
+from evlab.course.trials import judges
 
 JOBS = max(2, min(8, os.cpu_count() or 2))
 LABS = lab_names()
@@ -47,9 +48,9 @@ def ids(pair):
     return f"{pair[0]}-{pair[1].rpartition('/')[2].removesuffix('.py')}"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def proofs(amount):
-    """`proofs(lab)`: every set of answers judged, once in the whole run, in a process a core.
+    """`proofs(lab)`: every set of answers judged, once in the whole run, in a process a core, the same for all labs.
 
     The reference meets three seeds, other right answers one of them (soak: a thousand). Of the wrong answers the first
     for each hint and every twentieth of the others are tried (soak, and `evlab dev check`: all), each with one seed
@@ -60,10 +61,11 @@ def proofs(amount):
     def proof(lab):
         if lab not in made:
             made[lab] = prove(lab, seeds=amount(3, 1000), wrong_seeds=amount(1, 50), right_seeds=amount(1, 1000),
-                              sample=SAMPLE, jobs=JOBS)
+                              sample=SAMPLE, pool=pool)
         return made[lab]
 
-    return proof
+    with judges(JOBS) as pool:
+        yield proof
 
 
 def lines(broken):

@@ -306,7 +306,8 @@ def test_a_segment_without_its_last_batch_is_named():
 
 
 def test_damage_of_more_than_a_bit_is_named():
-    """LOG-3: junk in the last batch, junk in place of it, a batch cut out of the middle, two batches exchanged."""
+    """LOG-3: junk in the last batch, junk in place of it, a batch cut out of the middle, two batches exchanged, a
+    length that leads behind the end of the file although another batch follows."""
     disk = Disk()
     partition = open_on(disk)
     parts = [batch(b"%d" % number * 50) for number in range(4)]
@@ -315,7 +316,7 @@ def test_damage_of_more_than_a_bit_is_named():
     log, size = content(disk)[first_log], len(parts[0])
     a, b, c, d = (log[at:at + size] for at in range(0, len(log), size))
     for damaged in (a + b + c + d[:-20] + b"\x55" * 20, a + b + c + b"\x55" * size, a + b + d, a + c + b + d, b + c + d,
-                    a + b + c + b"\x55" * 70):
+                    a + b + c + b"\x55" * 70, a + b + c[:8] + b"\0\0\x30" + c[11:] + d):
         copy = copy_of({first_log: damaged})
         with pytest.raises(CorruptBatch) as caught:
             open_on(copy)
