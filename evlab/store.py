@@ -72,6 +72,9 @@ class EventStore(Snapshots, Reading):
 
     def __init__(self, path: str | os.PathLike = ":memory:", env: Env | None = None, *, node: str = "",
                  upcasters: Any = None):
+        if not (upcasters is None or callable(getattr(upcasters, "upcast", None))):
+            raise InvalidUse(f"upcasters={upcasters!r:.60} bring no event up to date",
+                             next_step="give an Upcasters, or leave it out")
         self.db = Database(path, env, node)
         self.env, self.path = self.db.env, self.db.path
         self.upcasters = upcasters

@@ -342,6 +342,12 @@ def test_an_append_to_several_streams_makes_no_gap_once_a_backup_was_put_back(tm
         assert len(list(ours.read_all())) == end + 2 and len(list(theirs.read("a"))) == version + 1
 
 
+@pytest.mark.parametrize("upcasters", [5, "all", {"Deposited": None}])
+def test_what_cannot_bring_an_event_up_to_date_is_refused(upcasters):
+    with pytest.raises(InvalidUse, match="bring no event up to date"):
+        EventStore(upcasters=upcasters)
+
+
 @pytest.mark.parametrize("stream, expected", [
     (["a"], 1), (None, 1), (b"a", 1), ("", 1), ("\ud800", 1), ("a", -1), ("a", True), ("a", 1.0), ("a", None)])
 def test_a_known_stream_does_not_make_a_wrong_call_right(stream, expected):

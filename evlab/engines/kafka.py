@@ -28,7 +28,7 @@ from contextlib import suppress
 from typing import Any
 
 from evlab.engines import EngineUnreachable, NotOnThisEngine
-from evlab.env import Real, check_delay, here
+from evlab.env import Real, check_delay, check_env, here
 from evlab.errors import EvlabError, InvalidUse
 from evlab.log.lag import Points
 from evlab.log.protocol import TopicPartition
@@ -100,6 +100,10 @@ class KafkaLog(KafkaOffsets):
             raise InvalidUse(f"bootstrap={bootstrap!r:.40} is no address",
                              next_step='give "host:port", or nothing for a mock cluster')
         check_text("bootstrap", bootstrap or "")
+        check_env(env)
+        if not isinstance(settings, dict | None):
+            raise InvalidUse(f"settings={settings!r:.40} are no settings", why="they are librdkafka's, by name",
+                             next_step='give a dict such as {"client.id": "shop"}')
         if type(brokers) is not int or not 1 <= brokers <= 100:
             raise InvalidUse(f"brokers={brokers!r:.20} is no number of brokers", next_step="give 1 to 100")
         self.env, self.timeout, self.settings = env or here(), check_delay(timeout), dict(settings or {})

@@ -24,7 +24,7 @@ from evlab.database import DatabaseError
 from evlab.engines import NotOnThisEngine
 from evlab.engines.postgres_database import PostgresDatabase
 from evlab.engines.postgres_reading import COLUMNS, PostgresReading, lost
-from evlab.env import Env, Real, Signal, check_delay, here
+from evlab.env import Env, Real, Signal, check_delay, check_env, here
 from evlab.errors import InvalidUse, WrongExpectedVersion
 from evlab.event import Event
 from evlab.expected import ANY, check_append, check_appends, met, numbered
@@ -88,6 +88,7 @@ class PostgresEventStore(PostgresReading):
     capabilities = frozenset({"many machines", "wakes other processes"})
 
     def __init__(self, dsn: str, schema: str = "evlab", *, env: Env | None = None, upcasters: Any = None):
+        check_env(env)
         self.env = env or here()
         if not isinstance(self.env, Real):
             raise NotOnThisEngine("a real server does not live in a World", capability="simulated",

@@ -56,7 +56,7 @@ class PostgresDatabase:
     def __init__(self, dsn: str, schema: str):
         try:
             given = conninfo_to_dict(dsn)
-        except (psycopg.Error, TypeError, AttributeError) as error:
+        except (psycopg.Error, TypeError, AttributeError, UnicodeError) as error:
             raise InvalidUse("this is no address of a PostgreSQL database", why=f"{error}".strip(),
                              next_step="write postgresql://user@host:5432/database") from error
         self.address = f"{given.get('host', 'localhost')}:{given.get('port', 5432)}/{given.get('dbname', '')}"

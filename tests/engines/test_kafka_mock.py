@@ -275,7 +275,8 @@ def test_without_the_client_library_the_next_step_is_named():
 @pytest.mark.parametrize("bad", [
     lambda log: KafkaLog(""), lambda log: KafkaLog(7), lambda log: KafkaLog(b"host:1"), lambda log: KafkaLog("\ud800"),
     lambda log: KafkaLog(brokers=0), lambda log: KafkaLog(brokers=True), lambda log: KafkaLog(timeout=-1),
-    lambda log: KafkaLog("127.0.0.1:1", settings={"no.such.setting": 1}),
+    lambda log: KafkaLog("127.0.0.1:1", settings={"no.such.setting": 1}), lambda log: KafkaLog(settings=5),
+    lambda log: KafkaLog(env=5),
     lambda log: log.create_topic("a", 1, colour="red"), lambda log: log.create_topic("a", 1, cleanup="sweep"),
     lambda log: log.producer(acks=2), lambda log: log.producer(acks=True), lambda log: log.producer(batch_records=0),
     lambda log: log.producer(codec="zip"), lambda log: log.producer(linger=-1), lambda log: log.producer(idempotent=1),

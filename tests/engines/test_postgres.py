@@ -252,6 +252,17 @@ def test_a_newer_format_is_refused_and_left_as_it_is(store):
     assert store.db.value("SELECT format FROM evlab_store") == 2
 
 
+@pytest.mark.parametrize("dsn", ["postgresql://[", "nonsense", 5, None, "\ud800"])
+def test_what_is_no_address_is_refused(dsn):
+    with pytest.raises(InvalidUse, match="no address of a PostgreSQL database"):
+        PostgresEventStore(dsn)
+
+
+def test_what_is_no_env_is_refused():
+    with pytest.raises(InvalidUse, match="is no Env"):
+        PostgresEventStore("postgresql://127.0.0.1:1/shop", env=5)
+
+
 @pytest.mark.parametrize("name", ["", "x" * 64, "pg_mine", "a\0b", None, 7])
 def test_what_can_name_no_schema_is_refused(postgres, name):
     with pytest.raises(InvalidUse):
