@@ -227,6 +227,6 @@ def test_a_saved_notebook_shows_the_first_card_and_records_nothing(lab, course, 
     assert "It was subscribed when e2 came." not in outputs.nth(0).inner_text()
     details.locator("summary").click()
     assert "It was subscribed when e2 came." in outputs.nth(0).inner_text()
-    assert "1 question in 30:00" in outputs.nth(1).inner_text()
+    assert "1 question, 30:00" in outputs.nth(1).inner_text()
     assert page.evaluate("window.pwned") is None
     clean(lab)
