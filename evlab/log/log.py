@@ -34,6 +34,8 @@ __all__ = ["Log"]
 
 _OPEN: WeakValueDictionary[int, Log] = WeakValueDictionary()
 """The id of an Env -> the log that is open in it. A log keeps its Env alive, so no other one has that id meanwhile."""
+MOST_BROKERS = 100
+"""Each is a node with files and processes of its own."""
 
 
 class Log:
@@ -50,8 +52,8 @@ class Log:
 
     def __init__(self, path: str | os.PathLike = "", env: Env | None = None, brokers: int = 1, *,
                  max_lag: float = MAX_LAG, truncation: str = "epoch"):
-        if type(brokers) is not int or brokers < 1:
-            raise InvalidUse(f"brokers={brokers!r:.20} is no number to count with", next_step="give 1 or more")
+        if type(brokers) is not int or not 1 <= brokers <= MOST_BROKERS:
+            raise InvalidUse(f"brokers={brokers!r:.20} is no number of brokers", next_step=f"give 1 to {MOST_BROKERS}")
         if truncation not in TRUNCATIONS:
             raise InvalidUse(f"truncation={truncation!r:.40} is not known", next_step='give "epoch"')
         check_env(env)

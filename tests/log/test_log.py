@@ -240,6 +240,12 @@ def test_time_lag_is_told_from_the_ends_that_were_seen():
 # ---------------------------------------------------------------------------------------------------- bad input
 
 
+@pytest.mark.parametrize("brokers", [0, -1, True, 1.0, "3", None, 101, 10**30])
+def test_a_number_of_brokers_that_cannot_be_is_refused(brokers):
+    with pytest.raises(InvalidUse, match="no number of brokers"):
+        Log(env=World(1), brokers=brokers)
+
+
 def test_a_second_log_in_one_world_is_refused_until_the_first_is_closed():
     """Its broker-0 would be the first one's, whose messages would go to it without a word."""
     world = World(1)
