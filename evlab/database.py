@@ -15,6 +15,7 @@ from typing import Any
 
 from evlab.env import Env, check_env, here
 from evlab.errors import EvlabError, InvalidUse
+from evlab.files import path_text
 
 __all__ = ["ConstraintFailed", "CorruptDatabase", "Database", "DatabaseBusy", "DatabaseError", "DiskFull",
            "NotADatabase", "connect"]
@@ -255,12 +256,8 @@ class _Transaction:
 
 
 def _path_of(path: str | os.PathLike) -> str:
-    try:
-        text = os.fsdecode(path)
-        if text and b"\0" not in os.fsencode(text):
-            return text
-    except (TypeError, UnicodeError):  # no path at all, or half a character
-        pass
+    if text := path_text(path):
+        return text
     raise InvalidUse(f"the path {path!r:.200} names no file", next_step='give one, or ":memory:"',
                      why="SQLite takes an empty one for a file that it deletes when it is closed")
 

@@ -11,7 +11,7 @@ from typing import Protocol
 from evlab.errors import EvlabError, InvalidUse
 
 __all__ = ["DiskFiles", "File", "Files", "InUse", "UnusableFolder", "check_folder", "check_size", "check_span",
-           "opening", "write_whole"]
+           "opening", "path_text", "write_whole"]
 
 LOCK = ".lock"
 """The file that a process holds while it writes to a folder (Kafka's name for it)."""
@@ -177,13 +177,19 @@ class _DiskFile:
 
 def check_folder(path: str | os.PathLike) -> str:
     """The path of a folder, as text. Raises `InvalidUse` for what is no path."""
+    text = None if isinstance(path, bytes) else path_text(path)
+    if text is None:
+        raise InvalidUse(f"{path!r:.60} is no path of a folder", next_step='give text, such as "some/folder"')
+    return text
+
+
+def path_text(path: object) -> str | None:
+    """A path as text. None for what no system takes: a number, a path with a zero byte, or with half a character."""
     try:
-        text = os.fspath(path)
-        if isinstance(text, str) and b"\0" not in os.fsencode(text):
-            return text
+        text = os.fsdecode(path)
+        return None if b"\0" in os.fsencode(text) else text
     except (TypeError, UnicodeError):
-        pass
-    raise InvalidUse(f"{path!r:.60} is no path of a folder", next_step='give text, such as "some/folder"')
+        return None
 
 
 @contextmanager

@@ -19,14 +19,13 @@ import random
 import socket
 import sys
 import traceback
-from collections.abc import Callable
-from datetime import date, time
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
 from evlab import errors
 from evlab.course.judge import cage
 from evlab.course.judge.protocol import DEEPEST, Unspeakable, decode_line, encode_line, error_text, pack, unpack
+from evlab.course.judge.salt import salted
 from evlab.event import Event
 
 CPU_SECONDS = 120
@@ -243,24 +242,6 @@ class Actor:
             name, number, text = error.filename, error.lineno or 0, str(error.msg)
         line = linecache.getline(name, number).strip()[:200] if name in linecache.cache else ""
         return [str(type(error).__name__), text, name[8:-1], number, line, hasattr(error, "__from_judge__")]
-
-
-def salted(salt: int) -> Callable[[Any], int]:
-    """Python's `hash`, which gives a text another number in each process, so that nobody may keep it or send it.
-
-    The judge's processes are told to have one salt, or no verdict would be the same twice. So each gets its own here.
-    """
-    def hash(value: Any) -> int:
-        found = builtins.hash(value)
-        return found ^ (salt >> 3) if _has_text(value) else found
-
-    return hash
-
-
-def _has_text(value: Any) -> bool:
-    if isinstance(value, tuple | frozenset):
-        return any(map(_has_text, value))
-    return isinstance(value, str | bytes | date | time)  # a date hashes its bytes
 
 
 def make_error(name: str, text: str, foreign: bool = True) -> BaseException:
