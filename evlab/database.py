@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,7 +19,7 @@ from evlab.errors import EvlabError, InvalidUse
 from evlab.files import path_text
 
 __all__ = ["ConstraintFailed", "CorruptDatabase", "Database", "DatabaseBusy", "DatabaseError", "DiskFull",
-           "NotADatabase", "connect"]
+           "NotADatabase", "connect", "write_ahead"]
 
 _ERRORS = (sqlite3.Error, UnicodeError)
 """What SQLite's calls raise; the second for half a character, and where an error quotes damaged bytes of the file."""
@@ -268,13 +269,31 @@ def connect(path: str, kind: type[sqlite3.Connection] = sqlite3.Connection) -> s
     connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, factory=kind, check_same_thread=False)
     try:
         if path != ":memory:":
-            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            write_ahead(connection, PATIENCE)
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def write_ahead(connection: sqlite3.Connection, patience: float) -> None:
+    """Have the file in write-ahead mode, where readers and one writer do not wait for each other.
+
+    A new file is changed to it once. SQLite does not wait there for another process that does the same at that moment,
+    whatever the connection's timeout is: it has a lock already, and two that hold one and wait for more wait for ever.
+    So the waiting is done here, without a lock: up to `patience` seconds.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(0.005)
 
 
 def _explained(error: sqlite3.Error | UnicodeDecodeError, path: str) -> EvlabError:

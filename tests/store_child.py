@@ -88,8 +88,11 @@ def append_beside_others(pipe, path, name, appends, exact):
     pipe.send(conflicts)
 
 
-def open_at_once(pipe, path, name):
-    """Open a store that may not exist yet, append one event, and send its position."""
+def open_at_once(pipe, path, name, gate):
+    """When the file `gate` is there: open a store that may not exist yet, append one event, and send its position."""
+    pipe.send("ready")
+    while not gate.exists():
+        pass
     with EventStore(path) as store:
         pipe.send(store.append(name, event(name))[0].position)
 

@@ -19,6 +19,7 @@ from evlab.database import (
     DatabaseError,
     DiskFull,
     NotADatabase,
+    connect,
 )
 from evlab.env import Dead, Real
 from evlab.errors import EvlabError, InvalidUse
@@ -208,6 +209,35 @@ def test_a_file_that_another_process_writes_to_is_busy(tmp_path, monkeypatch):
 def enter(db):
     with db.transaction():
         raise AssertionError("the lock comes first")
+
+
+@pytest.mark.parametrize("opened", [connect, sqlite3.connect], ids=["as a database", "as a bare file"])
+def test_a_new_file_that_another_is_making_is_waited_for(tmp_path, monkeypatch, opened):
+    """SQLite's own waiting leaves out the change to write-ahead mode, which the first to open a file makes."""
+    path, waits = tmp_path / "numbers.db", []
+    with contextlib.closing(opened(path)) as other:
+        other.isolation_level = None
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("CREATE TABLE others (n)")
+        monkeypatch.setattr(database.time, "sleep", lambda seconds: waits.append(seconds) or other.execute("COMMIT"))
+        with Database(path) as db:
+            assert db.value("PRAGMA journal_mode") == "wal"
+            assert db.rows("SELECT name FROM sqlite_master") == ([] if opened is connect else [("others",)])
+    assert len(waits) == (opened is not connect)
+
+
+def test_a_new_file_that_another_keeps_for_itself_is_busy(tmp_path, monkeypatch):
+    monkeypatch.setattr(database, "PATIENCE", 0.05)
+    path = tmp_path / "numbers.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        other.execute("CREATE TABLE others (n)")
+        with pytest.raises(DatabaseBusy, match="numbers.db is in use") as caught:
+            Database(path)
+        assert caught.value.retriable and "0.05 s" in caught.value.why
+        other.execute("COMMIT")
+    with Database(path) as db:
+        assert db.rows("SELECT name FROM sqlite_master") == [("others",)]
 
 
 def test_a_write_waits_for_anothers_transaction(tmp_path):

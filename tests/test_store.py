@@ -186,7 +186,10 @@ def test_eight_processes_append_to_one_file(amount):
 
 def test_a_new_file_may_be_opened_by_several_at_once(tmp_path):
     for attempt in range(5):
-        children = [start(open_at_once, tmp_path / f"{attempt}.db", name) for name in "abcd"]
+        gate = tmp_path / f"{attempt}.gate"
+        children = [start(open_at_once, tmp_path / f"{attempt}.db", name, gate) for name in "abcd"]
+        assert [pipe.recv() for _, pipe in children] == ["ready"] * 4
+        gate.touch()
         assert sorted(position for child in children for position in told(*child)) == [1, 2, 3, 4]
 
 

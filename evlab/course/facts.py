@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from evlab.database import write_ahead
 from evlab.errors import InvalidUse
 from evlab.widgets.card import being_saved as saved_mode
 
@@ -189,19 +190,11 @@ def _open(path: pathlib.Path) -> sqlite3.Connection:
     db = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None)
     try:
         db.text_factory = lambda data: data.decode("utf-8", "replace")
-        deadline = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                if db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                    db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = FULL")
-                if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'facts'").fetchone():
-                    db.execute(_TABLE)
-                return db
-            except sqlite3.OperationalError as error:  # the change to WAL does not wait for others by itself
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(0.02)
+        write_ahead(db, _PATIENCE)
+        db.execute("PRAGMA synchronous = FULL")
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'facts'").fetchone():
+            db.execute(_TABLE)
+        return db
     except BaseException:
         db.close()
         raise
