@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from evlab.bus import Bus as Bus
     from evlab.bus import DeadLetter as DeadLetter
     from evlab.bus import Retry as Retry
-    from evlab.bus import topic_matches as topic_matches
     from evlab.database import Database as Database
     from evlab.decider import CommandHandler as CommandHandler
     from evlab.decider import Decider as Decider
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from evlab.errors import Timeout as Timeout
     from evlab.errors import WrongExpectedVersion as WrongExpectedVersion
     from evlab.event import Event as Event
+    from evlab.patterns import topic_matches as topic_matches
     from evlab.projection import Projection as Projection
     from evlab.projection import Projector as Projector
     from evlab.projection import Reactor as Reactor
@@ -46,12 +46,13 @@ if TYPE_CHECKING:
     from evlab.testing import given as given
 
 _HOME = {
-    "evlab.bus": ("Bus", "DeadLetter", "Retry", "topic_matches"),
+    "evlab.bus": ("Bus", "DeadLetter", "Retry"),
     "evlab.database": ("Database",),
     "evlab.decider": ("CommandHandler", "Decider", "Rejected"),
     "evlab.env": ("Later", "Real", "Signal", "run"),
     "evlab.errors": ("EvlabError", "Timeout", "WrongExpectedVersion"),
     "evlab.event": ("Event",),
+    "evlab.patterns": ("topic_matches",),
     "evlab.projection": ("Projection", "Projector", "Reactor"),
     "evlab.schema": ("SchemaRegistry", "Upcasters"),
     "evlab.sim": ("Fault", "Faults", "Plan", "World", "check", "search", "shrink", "sweep"),

@@ -15,17 +15,18 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import partial
 from numbers import Real
 from random import Random
 from types import GeneratorType
 from typing import Any, NamedTuple
 
 from evlab.env import Dead, Env, Later, check_delay, check_env, here
-from evlab.errors import InvalidPattern, InvalidUse, Timeout, learner_lines
+from evlab.errors import InvalidUse, Timeout, learner_lines
 from evlab.event import Event
+from evlab.patterns import check_pattern, topic_matches
 
-__all__ = ["Bus", "DeadLetter", "Retry", "Subscription", "topic_matches"]
+__all__ = ["Bus", "DeadLetter", "Retry", "Subscription"]
 
 Handler = Callable[[Event], Any]
 
@@ -146,7 +147,7 @@ class Bus:
         node: where the handler runs, `name` by default.
         Returns the `Subscription`, or as a decorator the handler. Raises `InvalidPattern`, `InvalidUse`.
         """
-        _check_pattern(pattern)
+        check_pattern(pattern)
         if delivery not in ("at-least-once", "at-most-once"):
             raise InvalidUse(f"delivery={delivery!r:.40} is no guarantee that a bus can give",
                              next_step='choose "at-least-once" or "at-most-once"')
@@ -301,55 +302,6 @@ class Bus:
 
     def __repr__(self) -> str:
         return f"Bus({len(self._subscriptions)} subscriptions, {len(self.dead_letters)} dead letters)"
-
-
-def topic_matches(pattern: str, key: str) -> bool:
-    """Does a routing key match a pattern? `*` is exactly one word, `#` is zero or more (RabbitMQ: topic exchange).
-
-    An empty word counts as a word: `a.*.b` matches `a..b`. The empty key has no words at all.
-    """
-    return _words_match(_words(pattern), _words(key))
-
-
-@lru_cache(maxsize=4096)
-def _words(text: str) -> tuple[str, ...]:
-    if not isinstance(text, str):
-        raise InvalidPattern(f"{text!r:.40} is neither a pattern nor a routing key", pattern=text,
-                             next_step='give words with dots, such as "order.*" and "order.placed"')
-    return tuple(text.split(".")) if text else ()
-
-
-def _words_match(pattern: tuple[str, ...], words: tuple[str, ...]) -> bool:
-    """`#` first takes no word; when the rest does not fit, it takes one more."""
-    p = w = 0
-    hash_at, retry_at = -1, 0
-    while w < len(words):
-        if p < len(pattern) and pattern[p] == "#":
-            hash_at, retry_at = p, w
-            p += 1
-        elif p < len(pattern) and pattern[p] in ("*", words[w]):
-            p, w = p + 1, w + 1
-        elif hash_at >= 0:
-            retry_at += 1
-            p, w = hash_at + 1, retry_at
-        else:
-            return False
-    return all(word == "#" for word in pattern[p:])
-
-
-def _check_pattern(pattern: str) -> None:
-    if not isinstance(pattern, str) or not pattern:
-        raise InvalidPattern(f"the pattern {pattern!r} is not a non-empty string", pattern=pattern,
-                             next_step='write words with dots, such as "order.placed", "order.*" or "#"')
-    for word in pattern.split("."):
-        if len(word) > 1 and ("*" in word or "#" in word):
-            raise InvalidPattern(f"the pattern {pattern!r} has a wildcard inside the word {word!r}", pattern=pattern,
-                                 why="* stands for one whole word and # for any number of whole words",
-                                 next_step='put it between dots, as in "order.*"')
-        if any(letter.isspace() for letter in word) or word != word.lower():
-            raise InvalidPattern(f"the pattern {pattern!r} can match no event", pattern=pattern,
-                                 why="routing keys are lower case words: OrderPlaced is published as order.placed",
-                                 next_step='write it as a key, as in "order.placed"')
 
 
 def _is_no_answer(error: BaseException | None, node: str) -> bool:

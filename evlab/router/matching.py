@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from evlab.bus import topic_matches
 from evlab.errors import InvalidUse
+from evlab.patterns import topic_matches
 
 __all__ = ["X_MATCH", "headers_match", "topic_matches"]
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from evlab.bus import Bus, Retry, topic_matches
+from evlab.bus import Bus, Retry
 from evlab.event import Event
+from evlab.patterns import topic_matches
 from evlab.sim.faults import Faults
 from evlab.sim.world import World
 from evlab.viz import Topology, timeline, topology

@@ -35,7 +35,8 @@ MOST_WORDS = 20
 MODULES = {
     "evlab": 0, "evlab.errors": 0, "evlab.course": 0, "evlab.sim": 0, "evlab.viz": 0, "evlab.widgets": 0,
     "evlab.event": 1, "evlab.wire": 1, "evlab.later": 3, "evlab.files": 3,
-    "evlab.bus": 2, "evlab.env": 3, "evlab.sim.checkers": 3, "evlab.sim.search": 3, "evlab.sim.story": 3,
+    "evlab.bus": 2, "evlab.patterns": 2, "evlab.env": 3, "evlab.sim.checkers": 3, "evlab.sim.search": 3,
+    "evlab.sim.story": 3,
     "evlab.database": 4, "evlab.recorded": 4, "evlab.reading": 4, "evlab.store": 4, "evlab.decider": 4,
     "evlab.testing": 4, "evlab.expected": 5, "evlab.snapshots": 5,
     "evlab.resolution": 6, "evlab.schema": 6, "evlab.readmodel": 8, "evlab.projection": 8,
