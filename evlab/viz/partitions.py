@@ -6,14 +6,13 @@ the record that comes next.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from evlab.env import Dead
-from evlab.errors import EvlabError, InvalidUse
-from evlab.log.records import Record, decode_batches
+from evlab.errors import InvalidUse
+from evlab.log.records import Record
 from evlab.viz.figure import Figure, drawable, several
+from evlab.viz.strips import Copy, Strip, describe_strip, finding, in_turn, key_of, note_readers, strip_of
 from evlab.viz.svg import EDGE, Svg, clip
 from evlab.viz.theme import (
     BLUE,
@@ -34,7 +33,7 @@ from evlab.viz.theme import (
     width_of,
 )
 
-__all__ = ["Copy", "Strip", "partition_strips", "strip_of"]
+__all__ = ["partition_strips"]
 
 WIDTH, LABEL, CELL, HIGH = 900, 150, 46, 38
 """px: the picture, the room for a partition's name, a record's width and height."""
@@ -45,40 +44,6 @@ ROW, BAR = 15, 17
 """px: a row of marks, and a copy's bar."""
 KEY_TONES = (ORANGE, BLUE, GREEN, PURPLE, SKY)
 PLAIN = Tone(LINE, CARD, MUTED)
-
-
-class Copy(NamedTuple):
-    """One broker's copy of a partition."""
-
-    broker: str
-    part: str
-    """leader, in sync, out of sync, down."""
-    end: int | None
-    """Its next offset; None if the broker is down."""
-
-
-@dataclass
-class Strip:
-    """What is drawn of one partition."""
-
-    number: int
-    records: dict[int, Record | None] = field(default_factory=dict)
-    """Offset -> its record; None for a marker of a transaction. What compaction removed has no entry."""
-    start: int = 0
-    end: int = 0
-    high: int = 0
-    stable: int = 0
-    epoch: int = 0
-    copies: list[Copy] = field(default_factory=list)
-    lost: bool = False
-    """No broker that is up has a copy."""
-    committed: int | None = None
-    position: int | None = None
-    owner: str = ""
-
-    @property
-    def lag(self) -> int | None:
-        return None if self.committed is None or self.lost else max(0, self.high - max(self.committed, self.start))
 
 
 class _Mark(NamedTuple):
@@ -109,88 +74,18 @@ def partition_strips(log: Any, topic: str, group: str | None = None, *, title: s
         raise InvalidUse(f"{count} partitions make no picture", next_step=f"draw at most {MOST_PARTITIONS}")
     copies = len(log.names) > 1 if copies is None else copies
     strips = [strip_of(log, topic, number) for number in range(count)]
-    _note_readers(log, topic, group, several("consumers", consumers, "position"), strips)
-    found = list(dict.fromkeys(_key(record) for record in _in_turn(strips)))
+    note_readers(log, topic, group, several("consumers", consumers, "position"), strips)
+    found = list(dict.fromkeys(key_of(record) for record in in_turn(strips)))
     lit = None if lit is None else {lit} if isinstance(lit, str) else set(several("lit", lit))
     look = _Look(list(dict.fromkeys([*several("keys", keys), *found])), lit, label)
-    title = title or _finding(topic, strips)
-    told = [_said(strip, group, copies) for strip in strips]
+    title = title or finding(topic, strips)
+    told = [describe_strip(strip, group, copies) for strip in strips]
     lines = [safe(title, 300)]
     for strip, said in zip(strips, told, strict=True):
         lines += [f"  {said}", "    " + (" ".join(_in_words(strip, look)) or "empty")]
     alt = f"{sentence(title)} {' '.join(sentence(one) for one in told)}"
     picture, anchors = _draw(strips, look, title, alt, group, copies)
     return Figure(picture, alt, "\n".join(lines), anchors)
-
-
-# ------------------------------------------------------------------------------------------------ what there is
-
-
-def strip_of(log: Any, topic: str, number: int) -> Strip:
-    """What there is of a partition now: on its leader, or on the longest copy that is up."""
-    info = log.metadata.partition(topic, number)
-    strip = Strip(number, epoch=info.epoch)
-    found = {}
-    for name in info.replicas:
-        replica = _alive(log, topic, number, name)
-        part = "leader" if name == info.leader else "in sync" if name in info.isr else "out of sync"
-        strip.copies.append(Copy(name, part if replica else "down", replica and replica.end))
-        if replica is not None:
-            found[name] = replica
-    if not found:
-        strip.lost = True
-        return strip
-    best = found.get(info.leader) or max(found.values(), key=lambda replica: replica.end)
-    strip.start, strip.end = best.partition.start, best.end
-    strip.high, strip.stable = best.high_watermark, best.last_stable
-    strip.records = dict(_records(best.partition))
-    return strip
-
-
-def _alive(log: Any, topic: str, number: int, broker: str) -> Any:
-    """The broker's copy, if its disk can be read now."""
-    try:
-        replica = log.replica(topic, number, broker)
-        for segment in replica.partition.segments[-1:]:
-            next(segment.batches(), None)
-        return replica
-    except (EvlabError, Dead):
-        return None
-
-
-def _records(partition: Any) -> Iterator[tuple[int, Record | None]]:
-    for segment in partition.segments:
-        for _, data, header in segment.batches():
-            if header.control:
-                yield header.last_offset, None
-                continue
-            for batch in decode_batches(data):
-                yield from ((record.offset, record) for record in batch.records)
-
-
-def _note_readers(log: Any, topic: str, group: str | None, consumers: list[Any], strips: list[Strip]) -> None:
-    if group is not None:
-        try:
-            rows = {row.partition: row for row in log.lag(group) if row.topic == topic}
-        except (EvlabError, Dead):  # its coordinator is down
-            rows = {}
-        for number, row in rows.items():
-            strips[number].committed, strips[number].owner = row.committed, row.member or ""
-    for consumer in consumers:
-        for strip in strips:
-            at = consumer.position(topic, strip.number)
-            strip.position = at if at is not None else strip.position
-
-
-def _in_turn(strips: list[Strip]) -> list[Record]:
-    """The records by offset, then partition: not by time, which on a real clock is another one at each run."""
-    found = [(offset, strip.number, record) for strip in strips
-             for offset, record in strip.records.items() if record is not None]
-    return [record for *_, record in sorted(found, key=lambda one: one[:2])]
-
-
-def _key(record: Record) -> str:
-    return "no key" if record.key is None else record.key.decode("utf-8", "replace")
 
 
 # ------------------------------------------------------------------------------------------------ in words
@@ -206,51 +101,16 @@ class _Look:
         self.tones = {key: KEY_TONES[index % len(KEY_TONES)] for index, key in enumerate(shown)}
 
     def words(self, record: Record) -> str:
-        return self.label(record) if self.label else _key(record).removeprefix(self.prefix)
+        return self.label(record) if self.label else key_of(record).removeprefix(self.prefix)
 
     def tone(self, record: Record) -> Tone:
-        return self.tones.get(_key(record), PLAIN)
+        return self.tones.get(key_of(record), PLAIN)
 
 
 def _prefix(keys: list[str]) -> str:
     """What all keys begin with, up to a hyphen: "order-" of order-1 and order-2."""
     heads = {key[:key.rfind("-") + 1] for key in keys if key != "no key"}
     return heads.pop() if len(heads) == 1 else ""
-
-
-def _finding(topic: str, strips: list[Strip]) -> str:
-    counts = [len(strip.records) for strip in strips]
-    if down := sum(strip.lost for strip in strips):
-        return f"{topic}: of {down} of {_many(len(strips), 'partition')} no copy is up"
-    total = f"{topic}: {_many(sum(counts), 'record')} in {_many(len(strips), 'partition')}"
-    if len(strips) == 1 or not any(counts) or counts.count(max(counts)) > 1:
-        return total
-    return f"{total}, and partition {counts.index(max(counts))} has the most, {max(counts):,}"
-
-
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"
-
-
-def _said(strip: Strip, group: str | None, copies: bool) -> str:
-    if strip.lost:
-        return f"partition {strip.number}: no broker that has it is up"
-    held = _many(len(strip.records), "record")
-    parts = [f"{held}, offsets {strip.start:,} to {strip.end - 1:,}" if strip.records else held]
-    if strip.start and not strip.records:
-        parts[0] += f", the next is {strip.end:,}"
-    if copies:
-        ends = [f"{copy.broker} {copy.part}" + ("" if copy.end is None else f" to {copy.end:,}")
-                for copy in strip.copies]
-        parts += [f"epoch {strip.epoch}, high watermark {strip.high:,}", ", ".join(ends)]
-    if strip.stable < strip.high:
-        parts.append(f"last stable offset {strip.stable:,}")
-    if group is not None:
-        lag = "-" if strip.committed is None else f"{strip.committed:,}, lag {strip.lag:,}"
-        parts.append(f"{group} committed {lag}{strip.owner and f', owner {strip.owner}'}")
-    if strip.position is not None:
-        parts.append(f"position {strip.position:,}")
-    return safe(f"partition {strip.number}: {'; '.join(parts)}", 380)
 
 
 def _in_words(strip: Strip, look: _Look) -> list[str]:

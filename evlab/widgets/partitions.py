@@ -16,7 +16,7 @@ from evlab.log import Consumer, Log, Producer, Record
 from evlab.log.partitioner import partition
 from evlab.sim.world import World
 from evlab.viz import partition_strips
-from evlab.viz.partitions import Strip, strip_of
+from evlab.viz.strips import Strip, strip_of
 from evlab.widgets.base import Playground
 from evlab.widgets.view import Button, Flight, Note, Select, Slider, Table, Text, Toggle
 
