@@ -120,7 +120,7 @@ def attack(judge, source: str, question: str = "lab01.q1", **more):
     """The verdict on a hostile answer, once we know that it did no harm."""
     begun = time.monotonic()
     verdict, = judge.judge(Answers(cells={question: source}, **more), [question])
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 100, "it hung"
     assert verdict.status != "broken", verdict.text
     if LINUX:
         assert ours() == AT_REST, "a process is left"
