@@ -10,6 +10,9 @@ from collections import defaultdict
 from math import inf
 
 from evlab.course.judge import Case, Lab, Object, Port
+from evlab.course.judge.actor import Foreign
+from evlab.course.judge.protocol import error_text
+from evlab.course.judge.question import Blame
 from evlab.event import Event
 from evlab.sim import Faults
 from evlab.sim.history import describe
@@ -130,6 +133,9 @@ def failures_are_reported(case: Case):
     if again:
         case.blame("REPORT_REMEMBERS", f"nobody failed at the second event, and its report is {describe(again)}",
                    *handled(case))
+    if not isinstance(again, list | tuple):
+        case.blame("REPORT_SHAPE", f"nobody failed at the second event, and deliver_all returned {describe(again)}: an "
+                                   "empty list was due", *handled(case))
 
 
 def judge_report(case: Case, report, errors: dict[str, BaseException | None]):
@@ -164,7 +170,7 @@ def judge_report(case: Case, report, errors: dict[str, BaseException | None]):
 
 def is_error(value, error: BaseException) -> bool:
     """Is what the answer gave back this very error: its type and its words?"""
-    return getattr(value, "type", "") == type(error).__name__ and str(error.args[0]) in value.text
+    return getattr(value, "type", "") == type(error).__name__ and value.text == error.args[0]
 
 
 def shown(error: BaseException) -> str:
@@ -196,12 +202,12 @@ q2 = lab.question("q2", "Late subscribers and events about events", points=3, de
 class Shop:
     """Handlers that do something while they are called, as a script says: subscribe another, publish, fail.
 
-    `script` is a list of (subscriber, key of an event, what): "publish KEY", "subscribe NAME" or "fail". `received`
-    has who got which event, in order.
+    `script` is a list of (subscriber, key of an event, what): "publish KEY", "subscribe NAME", "fail", or "tell KEY",
+    which publishes on the `other` bus. `received` has who got which event, in order.
     """
 
-    def __init__(self, case: Case, script: list[tuple[str, str, str]]):
-        self.case, self.script = case, script
+    def __init__(self, case: Case, script: list[tuple[str, str, str]], other: Shop | None = None):
+        self.case, self.script, self.other = case, script, other
         self.received: list[tuple[str, str]] = []
         self.published: list[str] = []
         self.from_outside: list[str] = []
@@ -238,6 +244,8 @@ class Shop:
                     raise ValueError("no template")
                 if verb == "publish" and more not in self.published:
                     yield from self._publish(more, name)
+                if verb == "tell":
+                    yield from self.other._publish(more, name)
                 if verb == "subscribe":
                     yield from self._subscribe(more)
             operation.ok()
@@ -265,6 +273,10 @@ def judge_order(shop: Shop, late: str = "LATE_SUBSCRIBER"):
             case.blame("STUCK_BUSY", f"{shop.published[0]} was delivered, and {later[0]} reached nobody",
                        *_published(case, *shop.published))
         for key in due:
+            if since and key not in got and key in reached:
+                case.blame("DECIDED_EARLY", f"{name} subscribed before {key} was published, and never got it",
+                           *case.entries(what="subscribe", node=name), *_published(case, key),
+                           *(number for who in shop.since for number in _of(case, who, key)), value=key)
             if key not in got:
                 case.blame("LOST", f"{name} never got {key}", *case.entries(what="publish"), value=key)
         if got != due:
@@ -292,21 +304,16 @@ def plain_fanout(case: Case):
     for _ in range(case.pick(1, 4)):
         shop.publish(f"order-{len(shop.published) + 1}")
     judge_order(shop)
-    other = Shop(case, [])
-    other.subscribe("email")
-    heard = len(shop.received)
-    other.publish("order-of-another-bus")
-    if len(shop.received) > heard or other.received != [("email", "order-of-another-bus")]:
-        case.blame("SHARED_STATE", "a second bus was made, and the two share their subscribers or their queue",
-                   *_published(case, "order-of-another-bus"))
 
 
-@q2.check("who comes late gets only what comes later", histories=7)
+@q2.check("who comes late gets what comes later, and nothing else", histories=7)
 def late_subscribers(case: Case):
     first, *others = case.random.sample(NAMES, case.pick(2, 4))
     script = [(first, "order-1", f"subscribe {name}") for name in others]
     if case.size > 0.4:  # order-2 waits already when they come
         script = [(first, "order-1", "publish event-2"), *script]
+    if case.size > 0.7:  # and another is published when they are there
+        script += [(first, "order-1", "publish event-3")]
     shop = Shop(case, script)
     shop.subscribe(first)
     for number in range(case.pick(1, 3)):
@@ -339,6 +346,7 @@ def failures_in_the_middle(case: Case):
     for name in names:
         shop.subscribe(name)
     for key in ("event-1", "order-1"):
+        before = {key for _, key in shop.received}
         try:
             shop.publish(key)
         except Exception as raised:
@@ -350,6 +358,10 @@ def failures_in_the_middle(case: Case):
         case.blame("STUCK_BUSY", f"{failing} failed once, and the bus has delivered nothing since",
                    *case.entries("fail", "handle"), *case.entries(what="publish")[-1:])
     judge_order(shop)
+    late = [key for key in shop.published if key != "order-1" and key not in before]
+    if late:
+        case.blame("LEFT_WAITING", f"{failing} failed, and {late[0]} waited until somebody published order-1",
+                   *_published(case, late[0], "order-1"), *case.entries("fail", "handle"), value=late[0])
     kept = case.actor().get(shop.bus, "failures")
     due = len(case.entries("fail", "handle"))
     pairs = kept if isinstance(kept, list | tuple) else []
@@ -357,6 +369,34 @@ def failures_in_the_middle(case: Case):
              and is_error(pair[1], ValueError("no template")) for pair in pairs]
     if due != len(pairs) or not all(right):
         case.blame("FAILURES_NOT_KEPT", f"{failing} failed, and `failures` of the bus holds {describe(kept)}",
+                   *case.entries("fail", "handle"))
+
+
+@q2.check("two buses have nothing to do with each other", histories=2)
+def two_buses(case: Case):
+    first, second, elsewhere = case.random.sample(NAMES, 3)
+    other = Shop(case, [])
+    other.subscribe(elsewhere)
+    script = [(first, "order-1", "publish event-2"), (first, "order-1", "tell order-of-another-bus"),
+              (second, "order-1", "fail")]
+    shop = Shop(case, script, other)
+    for name in (first, second):
+        shop.subscribe(name)
+    shop.publish("order-1")
+    said = "a second bus was made, and the two share "
+    entries = _published(case, "order-1", "event-2", "order-of-another-bus")
+    got = {key for _, key in shop.received}
+    if not got <= set(shop.published) or len(other.received) > 1:
+        case.blame("ONE_FOR_ALL", said + "their subscribers: an event came to those of the other bus", *entries,
+                   *handled(case))
+    if not other.received:
+        case.blame("ONE_FOR_ALL", said + f"what says that one is busy: {elsewhere} never got order-of-another-bus",
+                   *entries, value="order-of-another-bus")
+    if [shop.keys_of(name) for name in (first, second)] != [shop.published] * 2:
+        case.blame("ONE_FOR_ALL", said + "their queue: the second one delivered what waited at the first", *entries,
+                   *handled(case))
+    if case.actor().get(other.bus, "failures"):
+        case.blame("ONE_FOR_ALL", said + f"their failures: {second} failed at one, and the other says so too", *entries,
                    *case.entries("fail", "handle"))
 
 
@@ -373,6 +413,7 @@ class Attempts:
 
     def __init__(self, case: Case, name: str, key: str, failures: float):
         self.case, self.name, self.key, self.failures = case, name, key, failures
+        self.handler, self.set_aside = Port(f"the handler of {name}", self.handle), Port("give_up", self.give_up)
         self.calls: list[float] = []
         self.error: Exception | None = None
         """The last one that it raised."""
@@ -394,9 +435,9 @@ class Attempts:
 
     def start(self, attempts: int, first: float, event: Event | None = None) -> None:
         case = self.case
-        handler, give_up = Port(f"the handler of {self.name}", self.handle), Port("give_up", self.give_up)
         try:
-            case.call("deliver", event or case.event(key=self.key), handler, case.env(), give_up, attempts, first)
+            case.call("deliver", event or case.event(key=self.key), self.handler, case.env(), self.set_aside, attempts,
+                      first)
         except Exception as raised:
             self.let_out(raised)
         if len(self.calls) > 1 and case.world.now() == 0:
@@ -511,12 +552,35 @@ def two_at_once(case: Case):
               for number, name in enumerate(case.random.sample(NAMES, case.pick(2, 4)), 1)]
     for tried in events:
         tried.start(attempts, 0.5, same)
-    events[0].go_on(200)
-    for tried in events:
+    judge_apart(case, attempts, f"with {len(events)} events under way at once", *events)
+
+
+@q3.check("one handler's events, and the same event once more, are deliveries of their own", histories=4)
+def one_handler(case: Case):
+    attempts, name = case.pick(2, 4), case.random.choice(NAMES)
+    tried = {key: Attempts(case, name, key, inf) for key in ("order-1", "order-2")}
+    handler = Port(f"the handler of {name}", lambda event: tried[event.key].handle(event))
+    set_aside = Port("give_up", lambda event, error: tried[event.key].give_up(event, error))
+    for one in tried.values():
+        one.handler, one.set_aside = handler, set_aside
+    event = case.event(key="order-1")
+    tried["order-1"].start(attempts, 0.5, event)
+    tried["order-2"].start(attempts, 0.5)
+    judge_apart(case, attempts, f"with two events under way at {name}", *tried.values())
+    again = tried["order-1"] = Attempts(case, name, "order-1", inf)
+    again.handler, again.set_aside = handler, set_aside
+    again.start(attempts, 0.5, event)
+    judge_apart(case, attempts, "with the same event delivered once more", again)
+
+
+def judge_apart(case: Case, attempts: int, said: str, *tried: Attempts):
+    """Each of these deliveries goes on as if it were the only one."""
+    tried[0].go_on(100)
+    for one in tried:
         try:
-            judge_attempts(tried, attempts)
-        except Exception as blame:
-            case.blame("SHARED_STATE", f"with {len(events)} events under way at once, {blame}", *tried.entries)
+            judge_attempts(one, attempts)
+        except Blame as blame:
+            case.blame("SHARED_STATE", f"{said}, {blame}", *one.entries)
 
 
 # ----------------------------------------------------------------- q4: the whole bus, on a network that loses things
@@ -537,6 +601,12 @@ class Network:
         self.when = ""
         """Said where an accusation is about a redrive."""
         self.broken: set[str] = set()
+        self.kinds: tuple[type[Exception], ...] = (OSError,)
+        """With which errors they answer, in turn."""
+        self.errors: dict[tuple[str, str], BaseException | None] = {}
+        """How each one's last call ended."""
+        self.told: dict[tuple[str, str], object] = {}
+        """The error in a dead letter, where it has one."""
         self.asked: dict[tuple[str, str], int] = {}
         self.times: dict[tuple[str, str], list[float]] = defaultdict(list)
         self.acked: set[tuple[str, str]] = set()
@@ -553,7 +623,8 @@ class Network:
         def receive(event):
             if name in self.broken:
                 self.case.history.note("fails", event.key)
-                raise OSError("database restarts")
+                number = self.asked[name, event.key]
+                raise self.kinds[(number - 1) % len(self.kinds)](f"no database at attempt {number}")
             self.case.history.did("receive", event.key)
 
         return receive
@@ -569,6 +640,7 @@ class Network:
 
             def over(done):
                 self.ended[place].append(self.case.world.now())
+                self.errors[place] = done.error
                 if done.error is None:
                     self.acked.add(place)
 
@@ -580,11 +652,23 @@ class Network:
         try:
             self.case.call(self.bus, self.case.event(key=key), method="publish")
         except Exception as raised:
-            if not getattr(raised, "foreign", False):
-                raise
-            hint = "TIMEOUT_ESCAPES" if raised.type == "Timeout" else "STOPS_AT_FAILURE"
-            self.case.blame(hint, f"the {raised.type} of a handler came out of publish({key})",
-                            *self.case.entries("fail", "publish"), value=key)
+            self.let_out(raised, f"publish({key})")
+
+    def run(self, seconds: float) -> None:
+        """Let the time pass in which the bus tries again."""
+        try:
+            self.case.run(seconds)
+        except Exception as raised:
+            self.let_out(raised, "the bus")
+
+    def let_out(self, raised: Exception, where: str) -> None:
+        """Blame the answer for an error of a handler that it let through; another error goes on."""
+        if not getattr(raised, "foreign", False):
+            raise raised
+        hint = "CATCHES_TOO_LITTLE" if len(self.kinds) > 1 else "STOPS_AT_FAILURE"
+        self.case.blame("TIMEOUT_ESCAPES" if raised.type == "Timeout" else hint,
+                        f"the {raised.type} of a handler came out of {where}", *self.case.entries("fail", "publish"),
+                        *self.case.entries("fail", "redrive"))
 
     def letters(self) -> list[tuple[str, str]]:
         """(event's key, name) of each dead letter, as the bus shows them."""
@@ -608,10 +692,14 @@ class Network:
                 self.case.blame("LETTER_SHAPE", f"a dead letter is {describe(letter)}; it has to hold the event and "
                                                 "the subscriber's name", *self.case.entries())
             found.append((key, name))
+            self.told[name, key] = next((part for part in parts if isinstance(part, Foreign)), None)
         return found
 
     def redrive(self) -> None:
-        self.case.call(self.bus, method="redrive")
+        try:
+            self.case.call(self.bus, method="redrive")
+        except Exception as raised:
+            self.let_out(raised, "redrive()")
 
     def forget_calls(self) -> None:
         """From here on, calls are counted anew: those of a redrive."""
@@ -625,7 +713,7 @@ class Network:
                    for entry in self.case.history)
 
     def entries(self, key: str, name: str = "") -> list[int]:
-        return [entry.number for entry in self.case.history if entry.kind == "invoke" and entry.value == key
+        return [entry.number for entry in self.case.history if entry.kind in ("invoke", "note") and entry.value == key
                 and (not name or entry.node in (name, "bus"))] + self.case.entries(what="redrive")
 
 
@@ -668,6 +756,10 @@ def judge_one(net: Network, key: str, name: str, dead: int, allowed: int):
     if asked > allowed:
         case.blame("RETRIES_FOREVER", f"{name} was asked {asked} times for {key}; {_allowed(allowed)}",
                    *net.entries(key, name), value=key)
+    last, told = net.errors.get((name, key)), net.told.get((name, key))
+    if dead and last and told and (told.type, told.text) != (type(last).__name__, error_text(last)):
+        case.blame("WRONG_DEAD_LETTER", f"the last error of {name} was {type(last).__name__}: {error_text(last)}, and "
+                                        f"the dead letter holds {describe(told)}", *net.entries(key, name), value=key)
     waits = [round(b - a, 3) for a, b in zip(net.ended[name, key], net.times[name, key][1:], strict=False)]
     due = [net.first * 2 ** n for n in range(len(waits))]
     alone = len(net.names) == 1 and len({where[1] for where in net.times}) == 1
@@ -687,7 +779,7 @@ def good_day(case: Case):
     keys = [f"order-{number}" for number in range(1, case.pick(1, 3) + 1)]
     for key in keys:
         net.publish(key)
-    case.run(30)
+    net.run(30)
     for key in keys:
         for name in net.names:
             if not net.received(key, name):
@@ -706,20 +798,20 @@ def bad_network(case: Case):
     keys = [f"order-{number}" for number in range(1, case.pick(1, 4) + 1)]
     for key in keys:
         net.publish(key)
-    case.run(60)
+    net.run(60)
     case.world.calm()
-    case.run(60)
+    net.run(60)
     judge_delivery(net, keys)
 
 
 @q4.check("a broken subscriber ends in dead letters, and costs the others nothing", histories=6)
 def broken_subscriber(case: Case):
     net = Network(case, case.random.sample(NAMES, case.pick(2, 4)))
-    net.broken = {net.names[0]}
+    net.broken, net.kinds = {net.names[0]}, KINDS if case.size else KINDS[:1]
     keys = [f"order-{number}" for number in range(1, case.pick(1, 3) + 1)]
     for key in keys:
         net.publish(key)
-    case.run(60)
+    net.run(60)
     judge_delivery(net, keys)
     retried = net.times[net.names[0], keys[0]][1]
     for name in net.names[1:]:
@@ -734,7 +826,7 @@ def own_policy(case: Case):
     net = Network(case, ["email"], attempts, first)
     net.broken = {"email"}
     net.publish("order-1")
-    case.run(60)
+    net.run(60)
     place = "email", "order-1"
     waits = [round(b - a, 3) for a, b in zip(net.ended[place], net.times[place][1:], strict=False)]
     due = [first * 2 ** n for n in range(attempts - 1)]
@@ -755,14 +847,14 @@ def redrives(case: Case):
     keys = [f"order-{number}" for number in range(1, case.pick(1, 3) + 1)]
     for key in keys:
         net.publish(key)
-    case.run(60)
+    net.run(60)
     judge_delivery(net, keys)
     if case.world.seed % 2:
         redrive_in_vain(net, keys, broken)
     net.forget_calls()
     net.broken = set()
     net.redrive()
-    case.run(60)
+    net.run(60)
     if not net.asked:
         case.blame("REDRIVES_NOTHING", "there are dead letters, and the redrive called nobody",
                    *net.entries(keys[0], broken[0]), value=keys[0])
@@ -786,7 +878,7 @@ def redrive_in_vain(net: Network, keys: list[str], broken: list[str]):
     """Redrive while they are still broken: each is tried as before, and everything comes back, once."""
     net.forget_calls()
     net.redrive()
-    net.case.run(60)
+    net.run(60)
     for key in keys:
         for name in broken:
             if (key, name) not in net.letters():
@@ -799,3 +891,21 @@ def redrive_in_vain(net: Network, keys: list[str], broken: list[str]):
                 net.case.blame("NOT_REDRIVEN", f"{key} is a dead letter of {name}, and the redrive left it out",
                                *net.entries(key, name), value=key)
             judge_one(net, key, name, net.letters().count((key, name)), net.attempts)
+
+
+@q4.check("two buses have nothing to do with each other", histories=2)
+def two_networks(case: Case):
+    one, other = case.random.sample(NAMES, 2)
+    net, second = Network(case, [one]), Network(case, [other])
+    net.broken = {one}
+    net.publish("order-1")
+    second.publish("order-of-another-bus")
+    net.run(60)
+    said = "a second bus was made, and the two share "
+    for name, key in [*net.asked, *second.asked]:
+        if (name == one) != (key == "order-1"):
+            case.blame("ONE_FOR_ALL", said + f"their subscribers: {key} came to {name}, who is at the other one",
+                       *net.entries(key, name), value=key)
+    if case.actor().get(second.bus, "dead_letters"):
+        case.blame("ONE_FOR_ALL", said + f"their dead letters: {one} failed at the other one", *net.entries("order-1"),
+                   value="order-1")

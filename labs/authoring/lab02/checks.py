@@ -156,21 +156,25 @@ def each_event(case: Case):
     compare_states(case, events, "WRONG_STATE")
 
 
-@q1.check("a fact is not refused", histories=2)
+@q1.check("a fact is not refused", histories=4)
 def facts_stay(case: Case):
-    events = life(case, 2)
-    balance = folded(events)["balance"]
-    if case.size == 0:  # a cheque that was larger than the balance
-        events.append(fact(case, "Withdrawn", amount=balance + case.random.randint(1, 30)))
-    else:  # a payment by card that reached the bank after the account was closed
-        events += [fact(case, "AccountClosed"), fact(case, "Withdrawn", amount=balance)]
-    compare_at_last(case, events, "REFUSES_FACT")
+    number, events = round(case.size * 3), life(case, 2)
+    balance, some = folded(events)["balance"], case.random.randint(1, 30)
+    if number == 0:  # a cheque that was larger than the balance
+        events.append(fact(case, "Withdrawn", amount=balance + some))
+    else:  # a payment by card, or a refund, that reached the bank after the account was closed
+        late = fact(case, "Withdrawn", amount=balance) if number == 1 else fact(case, "Deposited", amount=some)
+        events += [fact(case, "AccountClosed"), late]
+    if number == 3:  # and then it was opened again
+        events.append(fact(case, "AccountOpened"))
+    compare_at_last(case, events, "WRONG_STATE" if number == 3 else "REFUSES_FACT")
 
 
-@q1.check("an event that says nothing about state or balance changes nothing", histories=2)
+@q1.check("an event that says nothing about state or balance changes nothing", histories=3)
 def unknown_events(case: Case):
-    strange = fact(case, "OwnerMoved", city="Ghent") if case.size == 0 else fact(case, "LimitRaised", amount=500)
-    compare_at_last(case, [*life(case, 2), strange], "UNKNOWN_EVENT")
+    strange = (fact(case, "OwnerMoved", city="Ghent"), fact(case, "LimitRaised", amount=500),
+               fact(case, "AccountRenamed", name="Rent"))
+    compare_at_last(case, [*life(case, 2), strange[round(case.size * 2)]], "UNKNOWN_EVENT")
 
 
 def compare_at_last(case: Case, events: list[Event], hint: str) -> None:
@@ -195,6 +199,9 @@ def decide(case: Case, command: dict, state: State) -> list[Event] | None:
     except AnswerRaised as error:
         operation.fail(str(error))
         if is_refusal(error):
+            if error.type not in refusals(case):
+                case.blame("WRONG_REFUSAL", f"{label(command)} was refused with {error}, which is no Rejected: who "
+                                            "catches Rejected does not catch it", operation.number)
             return None
         if error.line.startswith(("raise", "assert")) and error.type != "NotImplementedError":
             case.blame("WRONG_REFUSAL", f"{label(command)} was refused with {error}, and the caller waits for Rejected",
@@ -213,6 +220,17 @@ def decide(case: Case, command: dict, state: State) -> list[Event] | None:
     return list(events)
 
 
+def refusals(case: Case) -> set[str]:
+    """The names of the answer's `Rejected` and of all classes that are made from it."""
+    actor, found = case.actor(), set()
+    waiting = case.wait(actor.method("Rejected", "mro"))[:1]
+    while waiting:
+        one = waiting.pop()
+        found.add(actor.get(one, "__name__"))
+        waiting += case.wait(actor.method(one, "__subclasses__"))
+    return found
+
+
 @q2.check("what the rules allow becomes one event that says what happened", histories=2)
 def allowed(case: Case):
     balance, some = case.random.randint(50, 99), case.random.randint(10, 49)
@@ -220,7 +238,7 @@ def allowed(case: Case):
     commands = [(OPEN, nothing), (deposit(some), rich), (withdraw(some), rich)]
     if case.size:
         commands = [(withdraw(balance), rich), (CLOSE, {"open": True, "balance": 0}),
-                    (deposit(1), {"open": True, "balance": -some})]
+                    (deposit(1), {"open": True, "balance": -some}), (OPEN, {"open": False, "balance": some})]
     for command, state in commands:
         events, entry = decide(case, command, state), case.entries()[-1]
         if events is None:
@@ -299,6 +317,7 @@ class Deed:
 class Save:
     """A snapshot that a teller has saved, and the stream's version at that moment."""
 
+    teller: str
     stream: str
     state: Any
     version: int
@@ -430,7 +449,7 @@ class Ledger:
     def _save(self, deed: Deed, stream: str, state: Any, version: int) -> Generator:
         def act():
             self.store.save_snapshot(stream, state, version)
-            self.saves.append(Save(stream, state, version, self.store.version(stream), deed.calls[-4:]))
+            self.saves.append(Save(deed.teller, stream, state, version, self.store.version(stream), deed.calls[-4:]))
             return None, said(state)
 
         return self._call(deed, stream, f"save_snapshot {stream}, version {describe(version)}", act)
@@ -477,24 +496,37 @@ def handed_out(rows: list[Recorded]) -> list[Port]:
                  version=row.version, position=row.position) for row in rows]
 
 
+def judge_new(case: Case, node: str, entries: list[int]) -> None:
+    """Blame for a `NEW` that is new no more: whatever went wrong at that node, this is why."""
+    new = case.wait(case.actor(node).call("states", []), node)
+    if isinstance(new, list | tuple) and new and not same(new[0], folded([])):
+        case.blame("NEW_CHANGED", f"`NEW`, with which every account begins, says {said(new[0])} by now", *entries)
+
+
 # --------------------------------------------------------------------------------------------- q3: back to a version
 
 q3 = lab.question("q3", "Back to a version", points=2, defines="state_at", uses=("q1",))
 
 
-def travel(case: Case, ledger: Ledger, versions: list[int], late: bool = False) -> None:
+def travel(case: Case, ledger: Ledger, versions: list[int], late: bool = False, stream: str = ACCOUNT) -> None:
     """Ask for the states at these versions, and compare. `late`: an event's time is not where its version is."""
-    rows = list(ledger.store.read(ACCOUNT))
+    rows = list(ledger.store.read(stream))
     port = Port("store", verbs={"read": lambda stream, after=0, limit=None: handed_out(
         list(ledger.store.read(stream, after, limit)))})
     for version in versions:
-        got = case.wait(case.actor().call("state_at", port, ACCOUNT, version))
-        due = ledger.state(ACCOUNT, version)
-        case.history.note(f"state_at version {version} → {said(got)}", node="auditor")
+        got = case.wait(case.actor().call("state_at", port, stream, version))
+        due = ledger.state(stream, version)
+        case.history.note(f"state_at version {version} of {stream} → {said(got)}", node="auditor")
         if not same(got, due):
             entries = case.entries("note")
-            text = f"after version {version} {differ(got, due)}"
-            then = [n for n in range(len(rows) + 1) if same(got, ledger.state(ACCOUNT, n))]
+            text = f"after version {version} of {stream} {differ(got, due)}"
+            judge_new(case, "bus", entries)
+            if stream != ACCOUNT and same(got, ledger.state(ACCOUNT, version)):
+                case.blame("OTHER_ACCOUNT", f"{text}, which is the state of {ACCOUNT}", *entries)
+            again = case.wait(case.actor(fresh=True).call("state_at", port, stream, version))
+            if same(again, due):
+                case.blame("NOT_PURE", f"{text}; asked of a fresh process, it is {said(again)}", *entries)
+            then = [n for n in range(len(rows) + 1) if same(got, ledger.state(stream, n))]
             if late and any(same(got, folded(events)) for events in by_time(rows, version)):
                 case.blame("BY_TIME", f"{text}, as if the events were put in the order of their `time`", *entries)
             by_place = folded([row.event for row in rows if row.position <= version])
@@ -524,6 +556,10 @@ def time_travel(case: Case):
         ledger.give(ACCOUNT, event)
     newest = ledger.store.version(ACCOUNT)
     travel(case, ledger, [newest, newest - 1, 0] if case.size == 0 else list(range(newest, -1, -1)))
+    if case.size:  # another account, and one more event
+        travel(case, ledger, [2, 1], stream=OTHER)
+        ledger.give(ACCOUNT, fact(case, "Deposited", amount=case.random.randint(10, 99)))
+        travel(case, ledger, [newest + 1])
 
 
 @q3.check("an event that was booked late counts from its own version on", histories=2)
@@ -555,6 +591,7 @@ def judge_alone(ledger: Ledger, deed: Deed) -> None:
     state = ledger.state(deed.stream, version)
     if forbidden(deed.command, state):
         if taken:
+            judge_new(case, deed.teller, deed.entries)
             case.blame("SKIPS_DECIDE", f"{what}, with {said(state)}, is against the rules, and was appended",
                        *deed.entries)
         if deed.error is not None and not is_refusal(deed.error):
@@ -581,6 +618,7 @@ def judge_alone(ledger: Ledger, deed: Deed) -> None:
                    *deed.calls[:2])
     judge_once(ledger, deed)
     if deed.error is not None:
+        judge_new(case, deed.teller, deed.entries)
         case.blame("WRONGLY_REFUSED", f"{what}, with {said(state)}, is within the rules, and `handle` refused it: "
                                       f"{deed.error}", *deed.entries)
     judge_paid(ledger, deed)
@@ -744,9 +782,9 @@ def decides_again(case: Case):
     race(case, ledger, (2, 3, 0)[round(case.size * 2)], True, lambda teller: handle_at(case, ledger, teller))
 
 
-@q4.check("after the last attempt the conflict comes out", histories=2)
+@q4.check("after the last attempt the conflict comes out", histories=3)
 def gives_up(case: Case):
-    ledger, allowed = Ledger(case), 2 if case.size == 0 else 1
+    ledger, allowed = Ledger(case), (2, 1, 4)[round(case.size * 2)]
     exhaust(case, allowed, ledger, handle_at(case, ledger, "teller-1", allowed))
 
 
@@ -825,6 +863,7 @@ def judge_load(ledger: Ledger, stream: str, kept: dict[str, int], loaded: tuple[
     for hint, events, why in wrong:
         if same(state, folded(events)):
             case.blame(hint, f"{text}; {snapshot}, and {why}", *entries)
+    judge_new(case, "teller-1", entries)
     case.blame("WRONG_STATE", f"{text}; {snapshot}", *entries)
 
 
@@ -839,7 +878,12 @@ def judge_saves(ledger: Ledger) -> None:
             case.blame("TOO_EARLY", f"{about}, and when it was saved the stream was at version {save.at}", *entries)
         due = ledger.state(save.stream, save.version)
         if not same(save.state, due):
+            judge_new(case, save.teller, entries)
             near = [n for n in (save.version - 1, save.version + 1) if same(save.state, ledger.state(save.stream, n))]
+            events = [row.event for row in ledger.store.read(save.stream, limit=save.version)]
+            if events and not near and same(save.state, folded([*events, events[-1]])):
+                case.blame("ADDED_TWICE", f"{about}, and in it {differ(save.state, due)}: {label(events[-1])} is in it "
+                                          "twice", *entries)
             why = f": that was version {near[0]}" if near else ""
             case.blame("SNAPSHOT_OFF", f"{about}, and in it {differ(save.state, due)}{why}", *entries)
 
@@ -880,20 +924,34 @@ def keeps_snapshots(case: Case):
         ledger.give(stream, *life(case, 2))
     for number in range(2 * every * len(streams)):
         command = deposit(case.random.randint(10, 99)) if number % 3 else withdraw(1 + number)
-        judge_alone(ledger, ledger.run(("teller-1", streams[number % len(streams)], command, call))[0])
+        stream, teller = streams[number % len(streams)], TELLERS[number // len(streams) % 2 if case.size == 1 else 0]
+        judge_alone(ledger, ledger.run((teller, stream, command, banks.handle_at(teller)))[0])
         judge_saves(ledger)
+        judge_kept(banks, stream, 2)
     too_much = withdraw(ledger.state(ACCOUNT)["balance"] + 1)
     judge_alone(ledger, ledger.run(("teller-1", ACCOUNT, too_much, call))[0])
     for stream in streams:
-        newest = ledger.store.version(stream)
+        newest, last = ledger.store.version(stream), max(save.version for save in ledger.saves if save.stream == stream)
+        for teller in TELLERS:
+            *_, read, entries = banks.load(teller, stream)
+            if read > newest - last:
+                case.blame("READS_ALL", f"{stream} has {newest} events, its snapshot holds {last}; `load` at {teller} "
+                                        f"read {read}", *entries)
         saves = [save.entries[-1] for save in ledger.saves if save.stream == stream]
-        about = f"{stream} has {newest} events, every={every}"
-        if len(saves) > newest // every:
-            case.blame("SNAPSHOT_EACH_TIME", f"{about}, and {len(saves)} snapshots were saved", *saves[:3])
+        if len(saves) > newest // every * (2 if case.size == 1 else 1):  # what one teller saves, the other may not know
+            case.blame("SNAPSHOT_EACH_TIME", f"{stream} has {newest} events, every={every}, and {len(saves)} snapshots "
+                                             "were saved", *saves[-3:])
+
+
+def judge_kept(banks: Banks, stream: str, given: int) -> None:
+    """A snapshot was kept in time. `given`: how many events the stream had before all commands."""
+    case, ledger, every = banks.case, banks.ledger, banks.every
+    newest, saves = ledger.store.version(stream), [save for save in ledger.saves if save.stream == stream]
+    if newest - max([given, *(save.version for save in saves)]) > every:
         *_, read, entries = banks.load("teller-2", stream)
-        if read > every:
-            case.blame("NO_SNAPSHOT", f"{about}, saved snapshots: {len(saves)}, and a load still reads {read} events",
-                       *saves[-1:], *entries)
+        case.blame("NO_SNAPSHOT", f"{stream} has {newest} events, every={every}, saved snapshots: {len(saves)}, and a "
+                                  f"load still reads {read} events", *(save.entries[-1] for save in saves[-1:]),
+                   *entries)
 
 
 @q5.check("snapshots change nothing about a race", histories=5)
@@ -901,7 +959,7 @@ def races_with_snapshots(case: Case):
     ledger, number = Ledger(case), round(case.size * 4)
     banks = Banks(case, ledger, 3)
     if number == 4:
-        exhaust(case, 2, ledger, banks.handle_at("teller-1", 2))
+        exhaust(case, 3, ledger, banks.handle_at("teller-1", 3))
     else:
         race(case, ledger, (3, 3, 4, 0)[number], number in (1, 2), banks.handle_at)
     judge_saves(ledger)

@@ -10,7 +10,7 @@ import builtins
 import copy
 from typing import Any
 
-from evlab.course.judge import Case, Lab, Object
+from evlab.course.judge import AnswerRaised, Case, Lab, Object
 from evlab.sim.history import describe
 
 lab = Lab("lab03", "Schemas that survive")
@@ -20,8 +20,8 @@ EXTRAS = {"coupon": "SPRING", "gift": True, "channel": "app", "points": 12}
 EMPTY = {"note": None, "discount_cents": 0, "tags": ""}
 """Fields that hold nothing, and are there."""
 NAMES = ("Ada Lovelace", "Grace Hopper", "Edsger Dijkstra", "Barbara Liskov")
-TOTALS = (4.35, 19.99, 1.15, 8.2, 129.95, 1.1, 64.1)
-"""Amounts whose hundredfold is no whole number for a float: 19.99 * 100 is 1998.9999999999998."""
+TOTALS = (4.35, 19.99, 1.15, 8.2, 129.95, 1.1, 64.1, 20)
+"""Amounts whose hundredfold is no whole number for a float, as 19.99 * 100 is 1998.9999999999998; and whole euros."""
 
 
 def shown(case: Case, node: str, what: Any, result: Any) -> int:
@@ -64,20 +64,23 @@ def served(case: Case, inbox: list[dict]) -> list[tuple[Any, Any]]:
     return [tuple(pair) for pair in pairs]
 
 
-@q1.check("the risk is high from 50,000 cents on", histories=4)
+@q1.check("the risk is high from 50,000 cents on", histories=7)
 def risk_is_right(case: Case):
-    borders = (HIGH, HIGH - 1, HIGH + 1, 0)
-    data = order(case, total_cents=borders[turn(case, 4)])
+    cents = (HIGH, HIGH - 1, HIGH + 1, 0, 6_000, 100_000, 60_000)[turn(case, 7)]
+    data = order(case, total_cents=cents, **({"risk": "low"} if cents == 60_000 else {}))
     (_, result), = served(case, [data])
-    due = "high" if data["total_cents"] >= HIGH else "low"
+    due = "high" if cents >= HIGH else "low"
     if result.get("risk") != due:
-        case.blame("WRONG_RISK", f"an order of {data['total_cents']} cents has risk {due}, and got "
+        came = f", which came with the risk {data['risk']}," if "risk" in data else ""
+        case.blame("WRONG_RISK", f"an order of {cents} cents{came} has risk {due}, and got "
                                  f"{describe(result.get('risk'))}", *case.entries("note"))
 
 
 @q1.check("what it does not know goes through unchanged", histories=6)
 def unknown_goes_through(case: Case):
     extra = {name: EXTRAS[name] for name in case.random.sample(sorted(EXTRAS), case.pick(1, 3))}
+    if 0 < case.size < 0.5:
+        extra[f"campaign_{case.random.randint(1, 99)}"] = case.random.randint(1, 99)
     if case.size > 0.5:
         name = sorted(EMPTY)[turn(case, 3)]
         extra = {name: EMPTY[name]}
@@ -110,6 +113,20 @@ def missing_currency(case: Case):
         came = "was null" if "currency" in data else "was missing"
         case.blame("NO_DEFAULT", f"the currency {came}, as in orders of 2024, and went out as "
                                  f"{describe(result.get('currency', 'nothing'))}; EUR was due", *case.entries("note"))
+
+
+@q1.check("one order says nothing about the next", histories=2)
+def orders_are_apart(case: Case):
+    inbox = [order(case, currency="CHF", coupon="SPRING"), order(case)]
+    del inbox[1]["currency"]
+    for data, (_, result) in zip(inbox, served(case, inbox), strict=True):
+        for name in sorted(set(result) - set(data) - {"risk", "currency"}):
+            case.blame("LEAKS_INTO_NEXT", f"`{name}` of {inbox[0]['order']} went out with {data['order']}",
+                       *case.entries("note"))
+        if result.get("currency") != data.get("currency", "EUR"):
+            case.blame("LEAKS_INTO_NEXT", f"{data['order']} has no currency, and went out in that of "
+                                          f"{inbox[0]['order']}, {describe(result.get('currency'))}",
+                       *case.entries("note"))
 
 
 @q1.check("what it was given stays as it was", histories=2)
@@ -176,6 +193,9 @@ def compare(case: Case, event: dict, found: dict, otherwise: str) -> None:
     """Blame the first difference between what was read and what is due; `otherwise` names what is not known by form."""
     due, data, was = newest(event), found["data"], f"a v{event['version']} order"
     entries = case.entries("note")[-1:]
+    if found.get("type") != event["type"]:
+        case.blame("NO_READER", f"{was} was read with the type {describe(found.get('type'))}; {event['type']} was due",
+                   *entries)
     if found.get("version") != 3:
         case.blame("OLD_NUMBER", f"{was} was read as version {describe(found.get('version'))}; its readers expect 3",
                    *entries)
@@ -209,11 +229,15 @@ def compare(case: Case, event: dict, found: dict, otherwise: str) -> None:
             case.blame("ONE_STEP_ONLY", f"{was} was read without `{name}`", *entries)
     if data != due:
         case.blame(otherwise, f"{was} was read as {describe(data)}; {describe(due)} was due", *entries)
+    more = sorted(map(str, found.keys() - event.keys()))
+    if more:
+        case.blame(otherwise, f"{was} was read with `{more[0]}` beside type, version and data", *entries)
 
 
-@q2.check("an event of the newest version is left alone", histories=2)
+@q2.check("an event of the newest version is left alone", histories=4)
 def newest_is_left(case: Case):
-    log = [stored(case, 3, **({"coupon": "SPRING"} if case.size else {}))]
+    extra = ({}, {"coupon": "SPRING"}, {"customer": "C-17"}, {"total": 3})[turn(case, 4)]  # old names, used once more
+    log = [stored(case, 3, **extra)]
     found = guarded(case, log, "UPCASTS_AGAIN")
     if found[0]["data"] != log[0]["data"]:
         case.blame("UPCASTS_AGAIN", f"a v3 order needs nothing, and was read as {describe(found[0]['data'])}",
@@ -228,6 +252,7 @@ def guarded(case: Case, log: list[dict], hint: str) -> list[dict]:
     except Exception as error:
         if getattr(error, "type", "") not in ("KeyError", "AttributeError", "TypeError"):
             raise
+        shown(case, "reader", f"v{log[0]['version']} {describe(log[0]['data'])}", error.type)
         case.blame(hint, f"a v{log[0]['version']} order was read, and {error.type}: {error.text} came out")
 
 
@@ -237,7 +262,7 @@ def one_step(case: Case):
     compare(case, log[0], guarded(case, log, "UPCASTS_AGAIN")[0], "WRONG_FORM")
 
 
-@q2.check("a v1 event takes both, and not a cent is lost", histories=6)
+@q2.check("a v1 event takes both, and not a cent is lost", histories=8)
 def both_steps(case: Case):
     log = [stored(case, 1, **({"gift": True} if case.size > 0.5 else {}))]
     log[0]["data"]["total"] = TOTALS[turn(case, len(TOTALS))]
@@ -270,9 +295,9 @@ def log_of(case: Case, reader: Object) -> list[dict] | None:
     return list(kept) if events else None
 
 
-@q2.check("reading changes nothing that is stored", histories=2)
+@q2.check("reading changes nothing that is stored", histories=3)
 def store_stays(case: Case):
-    log = [stored(case, 1), stored(case, 2), stored(case, 3)][:case.pick(1, 3)]
+    log = [stored(case, version) for version in ((1,), (2,), (1, 2, 3))[turn(case, 3)]]
     before = copy.deepcopy(log)
     reader = reading(case, log)
     first = read(case, reader, log)
@@ -329,12 +354,15 @@ def asked(case: Case, old: Schema, new: Schema, hints: dict[str, str]) -> None:
     got = case.call("problems", old, new, node="registry")
     number = shown(case, "registry", f"old ({brief(old)}), new ({brief(new)})", got)
     due = faults(old, new)
+    entries = case.entries("note")
     if not isinstance(got, list | tuple | set | frozenset) or not all(isinstance(name, str) for name in got):
         case.blame("NO_LIST", f"`problems` returned {describe(got)}, and no list of names", number)
     for name in due:
         if name not in got:
-            case.blame(hints["missed"], _why(name, old, new), number)
+            case.blame("NOT_ALL" if set(got) & set(due) else hints["missed"], _why(name, old, new), number)
     for name in got:
+        if name not in due and name not in new and name not in old:
+            case.blame("REMEMBERS", f"`{name}` is in none of the two schemas; an earlier call was about it", *entries)
         if name not in due:
             case.blame(hints["false"], f"`{name}` is no problem: {_fine(str(name), old, new)}", number)
 
@@ -397,13 +425,19 @@ def removed_fields(case: Case):
     asked(case, old, new, {"missed": "NEW_REQUIRED", "false": "WRONG_DIRECTION"})
 
 
-@q3.check("a type may grow from int to float, and change in no other way", histories=8)
+PAIRS = (("int", "float"), ("float", "int"), ("string", "int"), ("bool", "int"), ("int", "string"), ("float", "string"),
+         ("int", "bool"), ("bool", "float"), ("string", "float"), ("float", "bool"), ("bool", "string"),
+         ("string", "bool"), ("int", "float"))
+
+
+@q3.check("a type may grow from int to float, and change in no other way", histories=len(PAIRS))
 def types(case: Case):
-    old = base(case)
-    written, reads = (("int", "float"), ("float", "int"), ("string", "int"), ("bool", "int"), ("int", "string"),
-                      ("float", "string"), ("int", "bool"), ("int", "float"))[turn(case, 8)]
-    old["amount"], new = {"type": written}, copy.deepcopy(old)
-    new["amount"] = {"type": reads} | ({"default": DEFAULTS[reads]} if case.size > 0.6 else {})
+    old, number = base(case), turn(case, len(PAIRS))
+    written, reads = PAIRS[number]
+    old["amount"] = {"type": written} | ({"default": DEFAULTS[written]} if number % 3 == 1 else {})
+    new = copy.deepcopy(old) | {"amount": {"type": reads} | ({"default": DEFAULTS[reads]} if case.size > 0.6 else {})}
+    if number % 2:  # a schema is a dict: the order of its fields says nothing
+        new = dict(reversed(new.items()))
     asked(case, old, new, {"missed": "TYPE_CHANGED", "false": "REFUSES_PROMOTION"})
 
 
@@ -412,6 +446,17 @@ def renamed(case: Case):
     old = base(case) | {"customer": {"type": "string"}}
     new = {name if name != "customer" else "buyer": field for name, field in old.items()}
     asked(case, old, new, {"missed": "NEW_REQUIRED", "false": "WRONG_DIRECTION"})
+
+
+@q3.check("each problem is named, and each call is about its own two schemas", histories=3)
+def all_of_them(case: Case):
+    old = base(case) | {"amount": {"type": "float"}}
+    new = old | {"amount": {"type": "int"}, "coupon": {"type": "string"}, "channel": {"type": "string"}}
+    if case.size:
+        new = dict(reversed(new.items()))
+    asked(case, old, new, {"missed": "TYPE_CHANGED", "false": "FALSE_ALARM"})
+    plain = {"email": {"type": "string"}}
+    asked(case, plain, plain, {"missed": "NEW_REQUIRED", "false": "FALSE_ALARM"})
 
 
 # ---------------------------------------------------------------------------------------------- q4: the registry
@@ -427,8 +472,8 @@ class Registry:
         if not isinstance(self.made, Object):
             case.blame("NO_REGISTRY", f"`Registry()` gave {describe(self.made)}")
 
-    def register(self, schema: Schema, due: int) -> None:
-        """Register what has to get the number `due`; 0 if it has to be refused."""
+    def register(self, schema: Schema, due: int, unread: int = 1) -> None:
+        """Register what has to get the number `due`; 0 if it has to be refused, as it cannot read version `unread`."""
         case = self.case
         operation = case.history.invoke(f"register ({brief(schema)})", node="registry")
         try:
@@ -437,7 +482,7 @@ class Registry:
             if not getattr(error, "type", ""):
                 raise
             operation.fail(str(error))
-            if not refuses(error.type):
+            if not refuses(case, error.type):
                 raise
             if due:
                 case.blame("REFUSES_GOOD", f"a schema that can read every earlier version was refused: {error.text}",
@@ -445,12 +490,11 @@ class Registry:
             return
         operation.ok(got)
         if not due and (got is None or isinstance(got, bool)):
-            case.blame("REFUSES_QUIETLY", f"code with this schema cannot read version 1, and `register` returned "
-                                          f"{describe(got)} instead of raising a ValueError", operation.number)
+            case.blame("REFUSES_QUIETLY", f"code with this schema cannot read version {unread}, and `register` "
+                                          f"returned {describe(got)} instead of raising a ValueError", operation.number)
         if not due:
             case.blame("ACCEPTS_BAD", f"`register` returned {describe(got)}, and code with this schema cannot read "
-                                      "version 1: it has to be refused",
-                       operation.number)
+                                      f"version {unread}: it has to be refused", operation.number)
         if got != due or isinstance(got, bool):
             case.blame("WRONG_NUMBER", f"it has to be version {due}, and `register` returned {describe(got)}",
                        operation.number)
@@ -467,14 +511,26 @@ class Registry:
             operation.fail(str(error))
             case.blame(hint, f"{why}, and KeyError: {error.text} came out", operation.number)
         operation.ok(describe(got))
-        if got != due or any(type(got[name]) is not type(due[name]) for name in due):
+        if not isinstance(got, dict):
+            case.blame("NO_DATA", f"`read` returned {describe(got)}, and no dict", operation.number)
+        for name in due:
+            if name in got and (got[name] != due[name] or type(got[name]) is not type(due[name])):
+                case.blame(hint, f"{why}, and `{name}` was read as {quoted(got[name])}; {quoted(due[name])} was due",
+                           operation.number)
+        if got != due:
             case.blame(hint, f"{why}, and it was read as {describe(got)}; {describe(due)} was due", operation.number)
 
 
-def refuses(error: str) -> bool:
-    """Whether an error of that name is a refusal: a ValueError, or a class of the answer's own, which may be one."""
-    known = getattr(builtins, error, None)
-    return known is None or (isinstance(known, type) and issubclass(known, ValueError))
+def refuses(case: Case, error: str) -> bool:
+    """Whether an error of that name is a refusal: a ValueError, or a class of the answer's own that is one."""
+    known, actor = getattr(builtins, error, None), case.actor("registry")
+    if known is not None:
+        return isinstance(known, type) and issubclass(known, ValueError)
+    try:
+        above = case.wait(actor.method(error, "mro"), "registry")
+    except AnswerRaised:  # a class inside of another one: what it is made from cannot be asked
+        return True
+    return "ValueError" in [actor.get(one, "__name__") for one in above]
 
 
 PLAIN: Schema = {"order": {"type": "string"}, "points": {"type": "int"}}
@@ -487,7 +543,7 @@ def versions_count(case: Case):
     for number in range(2, 2 + case.pick(1, 3)):
         schema = schema | {f"extra_{number}": {"type": "string", "default": "-"}}
         registry.register(schema, number)
-        registry.register(schema, number)
+        registry.register(schema if number == 2 else dict(reversed(schema.items())), number)
 
 
 @q4.check("what cannot read the version before is refused, and leaves nothing behind", histories=3)
@@ -511,27 +567,46 @@ def refused_whole(case: Case):
                    *case.entries("invoke"))
 
 
-@q4.check("every earlier version is asked, and not the newest alone", histories=2)
+@q4.check("every earlier version is asked, and not the newest alone", histories=3)
 def transitive(case: Case):
     registry, name = Registry(case), case.random.choice(("note", "coupon", "channel"))
-    registry.register(PLAIN | {name: {"type": "string"}}, 1)
-    registry.register(PLAIN, 2)
-    operation = len(case.history)
+    early, late = [], [PLAIN]
+    if case.size == 1:
+        gift = PLAIN | {"gift": {"type": "bool", "default": False}}
+        early, late = [PLAIN], [gift, gift | {"email": {"type": "string", "default": ""}}]
+    for number, schema in enumerate([*early, PLAIN | {name: {"type": "string", "default": ""}}, *late], 1):
+        registry.register(schema, number)
+    unread, operation = len(early) + 1, len(case.history)
     try:
-        registry.register(PLAIN | {name: {"type": "int", "default": 0}}, 0)
+        registry.register(late[-1] | {name: {"type": "int", "default": 0}}, 0, unread)
     except Exception as blame:
         if getattr(getattr(blame, "mistake", None), "hint", "") != "ACCEPTS_BAD":
             raise
-        case.blame("NEWEST_ONLY", f"events of version 1 lie in the store, with `{name}` as a string; the new version "
-                                  "reads an int. Version 2 has no such field, so it says nothing", operation)
+        case.blame("NEWEST_ONLY", f"events of version {unread} lie in the store, with `{name}` as a string; the new "
+                                  f"version reads an int. Version {unread + 1} has no such field, so it says nothing",
+                   *(number for number in case.entries() if number < operation), operation)
 
 
-@q4.check("an old event is read in the newest form", histories=6)
+@q4.check("each earlier version is asked by itself", histories=1)
+def by_itself(case: Case):
+    registry = Registry(case)
+    registry.register(PLAIN | {"note": {"type": "string"}}, 1)
+    registry.register(PLAIN, 2)
+    try:
+        registry.register(PLAIN | {"note": {"type": "string"}, "gift": {"type": "bool", "default": False}}, 0, 2)
+    except Exception as blame:
+        if getattr(getattr(blame, "mistake", None), "hint", "") != "ACCEPTS_BAD":
+            raise
+        case.blame("MERGES_VERSIONS", "the new version asks for `note` and has no default for it; events of version 1 "
+                                      "have one, and those of version 2 do not", *case.entries())
+
+
+@q4.check("an old event is read in the newest form", histories=8)
 def reads_old(case: Case):
     registry = Registry(case)
     data, points = {"order": "order-7", "points": 3}, case.random.randint(1, 90)
     registry.register(PLAIN, 1)
-    form = turn(case, 6)
+    form = turn(case, 8)
     if form in (0, 1):
         default = ("EUR", None)[form]
         registry.register(PLAIN | {"currency": {"type": "string", "default": default}}, 2)
@@ -550,6 +625,18 @@ def reads_old(case: Case):
         registry.read(1, data, data | {"gift": False, "currency": "EUR"}, "NOT_NEWEST", "version 3 is the newest")
         registry.read(2, data | {"gift": True}, data | {"gift": True, "currency": "EUR"}, "DEFAULT_OVER_VALUE",
                       "the event says that it is a gift")
+    elif form == 5:  # through two versions
+        floats = PLAIN | {"points": {"type": "float"}}
+        registry.register(floats, 2)
+        registry.register(floats | {"gift": {"type": "bool", "default": False}}, 3)
+        registry.read(1, data | {"points": points}, {"order": "order-7", "points": float(points), "gift": False},
+                      "NOT_PROMOTED", "`points` is a float since version 2")
+    elif form == 6:  # a field that was away for a time
+        newest = {"order": {"type": "string"}, "gift": {"type": "bool", "default": False}}
+        registry.register(newest, 2)
+        registry.register(newest | {"points": {"type": "int", "default": 0}}, 3)
+        registry.read(1, data | {"points": points}, {"order": "order-7", "gift": False, "points": points},
+                      "DEFAULT_OVER_VALUE", "version 2 has no `points`, but this event and the newest version have")
     else:
         registry.register(PLAIN | {"gift": {"type": "bool", "default": True}}, 2)
         registry.read(2, data | {"gift": False}, data | {"gift": False}, "DEFAULT_OVER_VALUE",

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import importlib.util
 import pathlib
-from itertools import permutations
+from collections.abc import Callable
+from itertools import pairwise, permutations
 from typing import Any
 
-from evlab.course.judge import AnswerRaised, Case, Lab
+from evlab.course.judge import AnswerRaised, Case, Lab, Port
+from evlab.course.judge.question import Blame
 from evlab.log.assignors import assign_range, assign_sticky
 from evlab.sim.history import describe
 
@@ -32,6 +34,14 @@ def turn(case: Case, forms: int) -> int:
 
 def note(case: Case, text: str, node: str = "group") -> int:
     return case.history.add("note", text, node=node)
+
+
+def once_more(case: Case, compare: Callable[[], None]) -> None:
+    """A call that comes behind another one: what is wrong with it now would be right alone."""
+    try:
+        compare()
+    except Blame as found:
+        case.blame("REMEMBERS", f"in a second call, {found.mistake.text}", *found.mistake.entries)
 
 
 # --------------------------------------------------------------------------------------------- q1: who gets which?
@@ -123,13 +133,16 @@ def pieces(case: Case):
     sizes = [len(got[member]) for member in names]
     first = next(member for member in names if got[member] != due[member])
     what = f"{first} has to get {listed(due[first])}, and got {listed(got[first])}"
+    if sorted(got.values()) == sorted(due.values()):
+        case.blame("NOT_SORTED", f"{what}: the pieces are right, and their owners are in another order",
+                   *case.entries("note"))
     if any([number for _, number in got[m]] != list(range(got[m][0][1], got[m][0][1] + len(got[m])))
            for m in names if got[m]):
         case.blame("DEALT_OUT", f"{what}: that is no piece of neighbours", *case.entries("note"))
     if sizes != [len(due[member]) for member in names]:
         case.blame("REMAINDER", f"{what}: {partitions % count} of {partitions} are left over, and the shares are "
                                 f"{' '.join(map(str, sizes))} of them", *case.entries("note"))
-    case.blame("NOT_SORTED", what, *case.entries("note"))
+    case.blame("DEALT_OUT", what, *case.entries("note"))
 
 
 @q1.check("everybody who computes it gets the same, whatever the order of the dicts", histories=2)
@@ -158,6 +171,13 @@ def each_topic(case: Case):
              {ann: ["orders"], ben: ["orders"], gus: ["orders", "returns"]},
              {ann: ["orders", "payments", "returns"], ben: ["orders", "payments", "returns"], gus: ["returns"]})
     compare_range(case, {"orders": 5, "payments": 3, "returns": 4}, forms[turn(case, 4)], "EVENED_OUT")
+
+
+@q1.check("a call knows nothing of the calls before it", histories=1)
+def assigned_again(case: Case):
+    wishes = {member: ["orders"] for member in people(case, 3)}
+    compare_range(case, {"orders": 5}, wishes, "REMAINDER")
+    once_more(case, lambda: compare_range(case, {"orders": 4}, wishes, "REMAINDER"))
 
 
 # -------------------------------------------------------------------------------------- q2: poll, process, commit
@@ -190,6 +210,9 @@ def all_handled(case: Case, group: Group, *, once: bool = True) -> None:
         key, entries = record.fields["key"], case.entries("note") + [one.entry for one in group.done]
         if group.ended:
             case.blame("STOPS_WHEN_IDLE", f"`run` has returned, and {said(place)} of {key} came later", *entries)
+        if key in {one.key for one in group.handled}:
+            case.blame("ONE_PER_KEY", f"{said(place)} of {key} was never handled, and another record of {key} was",
+                       *entries)
         case.blame("NOT_HANDLED", f"{said(place)} of {key} was never handled", *entries)
     for number in range(len(group.ends)):
         first = list(dict.fromkeys(place for place in done if place[0] == number))
@@ -235,7 +258,10 @@ def highest_by(group: Group, number: int, entry: int) -> int:
 
 @q2.check("every record is handled once, in the order of its partition, also what comes later", histories=4)
 def all_are_handled(case: Case):
-    group = Group(case, loop, keys_for(case, *((1, 0), (2, 1), (3, 2), (5, 4))[turn(case, 4)]), batch=3)
+    keys = keys_for(case, *((1, 0), (2, 1), (3, 2), (5, 4))[turn(case, 4)])
+    if len(keys[0]) > 2:  # several records of one order: in one poll, and in a later one
+        keys[0][-1] = keys[0][0]
+    group = Group(case, loop, keys, batch=3)
     group.join(A)
     group.later(6.0, keys_for(case, 1, 2, first=2))
     group.run(20)
@@ -254,10 +280,10 @@ def next_is_committed(case: Case):
     all_committed(case, group)
 
 
-@q2.check("killed at any moment, it loses nothing, and repeats no more than one poll", histories=22)
+@q2.check("killed at any moment, it loses nothing, and repeats no more than one poll", histories=26)
 def killed(case: Case):
     crash = 1 + case.world.seed % 1000
-    group = Group(case, loop, keys_for(case, 4), batch=2, crash_at=crash)
+    group = Group(case, loop, keys_for(case, 5), batch=2, crash_at=crash)
     group.join(A)
     group.run(30)
     came_out(case, group)
@@ -294,7 +320,12 @@ def undone_is_not_committed(case: Case):
     group = Group(case, loop, keys, batch=3, fails=fails)
     group.join(A)
     group.run(30)
-    wrong = [error for _, error in group.deaths if error.type != "ValueError"]
+    undone(case, group, bad, "run")
+
+
+def undone(case: Case, group: Group, bad, name: str) -> None:
+    """Blame a record that failed once, and was not done later. `name`: of the function that is at work."""
+    wrong = [error for _, error in group.deaths if error.type != group.error.__name__]
     if wrong:
         raise wrong[0]
     done, lines = [one.place for one in group.handled], [one.entry for one in group.commits]
@@ -302,13 +333,14 @@ def undone_is_not_committed(case: Case):
         return
     failed = [one.entry for one in group.done if not one.fine]
     if not group.deaths and not any(number > bad[1] for one in group.commits for number in one.offsets.values()):
-        what = "`run` returned as if all were well" if group.ended else f"`run` kept it: {len(failed)} attempts so far"
+        what = f"`{name}` kept it: {len(failed)} attempt{'s' * (len(failed) > 1)} so far"
+        what = f"`{name}` returned as if all were well" if group.ended else what
         case.blame("HIDES_THE_ERROR", f"the work on {said(bad)} failed, and the error did not come out; {what}",
                    *failed[:4], *case.entries("note"))
     if group.deaths:
         case.blame("COMMITS_UNDONE", f"the work on {said(bad)} failed, and on its way out the process committed it: it "
                                      "is lost", *failed, *lines, *case.entries("note"))
-    case.blame("SWALLOWS", f"the work on {said(bad)} failed, and `run` went on as if it were done: it is lost",
+    case.blame("SWALLOWS", f"the work on {said(bad)} failed, and `{name}` went on as if it were done: it is lost",
                *failed, *lines, *case.entries("note"))
 
 
@@ -338,10 +370,11 @@ def gone_is_not_committed(case: Case):
 q3 = lab.question("q3", "What goes, and what is lost", points=4, defines="Worker")
 
 
-def rounds(every: int):
-    """A life of a member: its rounds, one after the other. No error comes out of them, so the first ends it all."""
+def rounds(every: int, deaths: int = 0):
+    """A life of a member: its rounds, one after the other. No error comes out of them, so the first ends it all; with
+    `deaths`, only the next one."""
     def start(actor, me):
-        me.group.most_deaths = 0
+        me.group.most_deaths = deaths
         me.worker = yield from actor.call("Worker", me.port, me.handle_port, every)
         while True:
             before = me.polls
@@ -378,6 +411,10 @@ def one_for_many(case: Case):
     came_out(case, group)
     all_handled(case, group)
     since, told = 0, [one.entry for one in group.commits] + [one.entry for one in group.done]
+    for one, other in pairwise(group.commits):
+        if one.done == other.done and not set(one.offsets) & set(other.offsets):
+            case.blame("TOO_OFTEN", f"`every` is {every}, and there were two commits with no record done between them: "
+                                    "one dict can name several partitions", one.entry, other.entry)
     for commit in group.commits:
         done = done_by(group, A, commit.entry)
         for number, offset in commit.offsets.items():
@@ -486,8 +523,60 @@ def thrown_out(case: Case):
         if not one.owned:
             case.blame("WORKS_AFTER_LOSS", f"{one.node} was out of the group, as {why}, and did {said(one.place)} all "
                                            "the same", one.entry, *case.entries("pause"), *case.entries("note"))
+    refused = [one for one in group.commits if not one.taken]
+    for one in refused:
+        same = [other.entry for other in refused if other.node == one.node and other.offsets == one.offsets]
+        if len(same) > 1:
+            case.blame("RETRIES_REFUSED", f"the same commit was refused {len(same)} times: the first refusal should "
+                                          "have been the end of it", *same, *case.entries("pause"),
+                       *case.entries("note"))
     refusal_came_out(case, group)
     all_handled(case, group, once=False)
+
+
+@q3.check("an error of the work comes out, and what failed is not committed", histories=2)
+def work_fails(case: Case):
+    bad = (0, 1 + turn(case, 2))
+    group = Group(case, rounds(2, deaths=1), keys_for(case, 5), batch=3,
+                  fails=lambda place, times: place == bad and not group.deaths)
+    group.join(A)
+    group.run(30)
+    undone(case, group, bad, "work")
+
+
+@q3.check("two workers know nothing of each other", histories=1)
+def workers_apart(case: Case):
+    keys, commits = keys_for(case, 2, 2), []
+
+    def consumer(number: int) -> Port:
+        records = [Port(f"record {said((number, offset))}", topic="orders", partition=number, offset=offset, key=key,
+                        value="") for offset, key in enumerate(keys[number])]
+
+        def commit(offsets: Any = None) -> None:
+            named = {one[1]: at for one, at in offsets.items()} if isinstance(offsets, dict) else offsets
+            what = " ".join(f"{one}@{at}" for one, at in named.items()) if isinstance(named, dict) else describe(named)
+            commits.append((named, note(case, f"commits {what}", node=f"worker {number}")))
+
+        return Port(f"consumer {number}", verbs={
+            "poll": lambda *_, **__: [records.pop(0)] if records else [], "commit": commit,
+            "assignment": lambda: [("orders", number)]})
+
+    def handle(record: Any) -> None:
+        note(case, f"handles {said((record.fields['partition'], record.fields['offset']))}",
+             node=f"worker {record.fields['partition']}")
+
+    workers = [case.call("Worker", consumer(number), Port("handle", handle), 2, node=A) for number in (0, 1)]
+    for _ in range(2):
+        for number, worker in enumerate(workers):
+            before = len(commits)
+            case.wait(worker.actor.method(worker, "work"), A)
+            wrong = [(named, entry) for named, entry in commits[before:] if named != {number: 2}]
+            if wrong:
+                case.blame("SHARED", f"worker {number} has done 2 records of partition {number}, and its commit says "
+                                     "something else", wrong[0][1], *case.entries("note"))
+    if len(commits) != 2:
+        case.blame("SHARED", f"each worker has done 2 records, `every` is 2, and there were {len(commits)} commits",
+                   *case.entries("note"))
 
 
 # ----------------------------------------------------------------------------------------------- q4: a poison record
@@ -496,15 +585,21 @@ q4 = lab.question("q4", "A record that never works", points=4, defines="run_past
 ATTEMPTS = 3
 
 
-def loop_past(actor, me):
-    yield from actor.call("run_past_poison", me.port, me.handle_port, me.aside_port, ATTEMPTS)
+def past(attempts: int):
+    def start(actor, me):
+        yield from actor.call("run_past_poison", me.port, me.handle_port, me.aside_port, attempts)
+
+    return start
 
 
-def tries(case: Case, group: Group, place) -> None:
+loop_past = past(ATTEMPTS)
+
+
+def tries(case: Case, group: Group, place, attempts: int) -> None:
     """Blame too many attempts at one record by one life of a member."""
     runs = [one for one in group.done if one.place == place]
-    if not case.entries("kill") and len(runs) > ATTEMPTS:
-        case.blame("TRIES_TOO_OFTEN", f"{said(place)} was tried {len(runs)} times, and {ATTEMPTS} are allowed",
+    if not case.entries("kill") and len(runs) > attempts:
+        case.blame("TRIES_TOO_OFTEN", f"{said(place)} was tried {len(runs)} times, and `attempts` is {attempts}",
                    *[one.entry for one in runs])
 
 
@@ -559,7 +654,7 @@ def flaky_is_done(case: Case):
     group.join(A)
     group.run(25)
     died = next((error for _, error in group.deaths), None)
-    if died is not None and died.type != "ValueError":
+    if died is not None and died.type != group.error.__name__:
         raise died
     if died is not None:
         case.blame("BLOCKS", f"{said(flaky)} failed once, and the error came out of `run_past_poison`",
@@ -573,20 +668,25 @@ def flaky_is_done(case: Case):
     all_committed(case, group)
 
 
-@q4.check("what never works is set aside after all its attempts, and the others go on", histories=4)
+@q4.check("what never works is set aside after all its attempts, and the others go on", histories=5)
 def poison_is_set_aside(case: Case):
-    keys = keys_for(case, 3, 1)
-    bad = (0, (0, 1, 2, 1)[turn(case, 4)])
-    group = Group(case, loop_past, keys, batch=(1, 4)[turn(case, 2)], fails=lambda place, tried: place == bad)
+    form, keys = turn(case, 5), keys_for(case, 3, 1)
+    bad, attempts = (0, (0, 1, 2, 1, 0)[form]), (3, 3, 2, 4, 3)[form]
+    flaky = (1, 0) if form == 4 else None  # at the same offset of another partition one fails once
+    group = Group(case, past(attempts), keys, batch=(1, 4)[turn(case, 2)],
+                  fails=lambda place, tried: place == bad or place == flaky and tried == 1)
+    group.error = TimeoutError if form == 1 else ValueError
     group.join(A)
     group.run(25)
     poison_came_out(case, group, bad)
-    tries(case, group, bad)
+    tries(case, group, bad, attempts)
+    for entry, place, _ in group.aside:
+        runs = group.entries_of(place)
+        if place in (bad, flaky) and len(runs) < attempts:
+            case.blame("PARKS_TOO_EARLY", f"{said(place)} was set aside after {len(runs)} of {attempts} attempts",
+                       *runs, entry)
     parked = [entry for entry, place, _ in group.aside if place == bad]
     runs = group.entries_of(bad)
-    if parked and len(runs) < ATTEMPTS:
-        case.blame("PARKS_TOO_EARLY", f"{said(bad)} was set aside after {len(runs)} of {ATTEMPTS} attempts", *runs,
-                   parked[0])
     nothing_lost(case, group, "SKIPS", f"failed {len(runs)} times")
     if len(parked) > 1:
         case.blame("PARKS_TWICE", f"{said(bad)} was set aside {len(parked)} times, and nobody had crashed", *parked)
@@ -601,9 +701,9 @@ def poison_came_out(case: Case, group: Group, bad) -> None:
     died = next((error for _, error in group.deaths), None)
     if died is None:
         return
-    if died.type != "ValueError":
+    if died.type != group.error.__name__:
         raise died
-    case.blame("BLOCKS", f"{said(bad)} never works, its error comes out, and each new process begins with it",
+    case.blame("BLOCKS", f"{said(bad)} never works, its {died.type} comes out, and each new process begins with it",
                *group.entries_of(bad), *case.entries("note"))
 
 
@@ -742,11 +842,14 @@ def compare_sticky(case: Case, count: int, names: list[str], owned: dict[str, li
                    *case.entries("note"))
 
 
-@q5.check("each partition has one owner, and no member has two more than another", histories=4)
+@q5.check("each partition has one owner, and no member has two more than another", histories=5)
 def even(case: Case):
-    names = people(case, (2, 3, 3, 4)[turn(case, 4)])
-    count = (4, 7, 6, 3)[turn(case, 4)]
-    stuck(case, count, names, {} if not turn(case, 2) else {names[0]: list(range(count))})
+    form = turn(case, 5)
+    names, count = people(case, (2, 3, 3, 4, 3)[form]), (4, 7, 6, 3, 8)[form]
+    owned = {names[0]: list(range(count))} if form % 2 else {}
+    if form == 4:  # the topic has grown: nobody had the last three
+        owned = {names[0]: [0, 2], names[1]: [1, 4], names[2]: [3]}
+    stuck(case, count, names, owned)
 
 
 @q5.check("one comes: only what it needs moves", histories=3)
@@ -778,3 +881,12 @@ def left_over(case: Case):
     case.random.shuffle(numbers)
     owned = {name: sorted(numbers.pop() for _ in range(size)) for name, size in zip(names, sizes, strict=True)}
     compare_sticky(case, sum(sizes), names, owned, "SEATS_BY_NAME")
+
+
+@q5.check("a call knows nothing of the calls before it", histories=1)
+def stuck_again(case: Case):
+    names = people(case, 3)
+    numbers = case.random.sample(range(6), 6)
+    compare_sticky(case, 6, names, {name: sorted(numbers[at::3]) for at, name in enumerate(names)})
+    moved = {name: sorted(numbers[at::3]) for at, name in enumerate([*names[1:], names[0]])}
+    once_more(case, lambda: compare_sticky(case, 6, names, moved))

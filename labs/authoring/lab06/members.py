@@ -85,6 +85,8 @@ class Group:
         self._born: set[str] = set()
         self._ends: list[int] = []
         """Entries that say of a process which has ended by itself that it was killed."""
+        self.error: type[Exception] = ValueError
+        """What a failing record raises."""
         self.refused_often: Callable[[list[int]], None] | None = None
         """Called with the entries of refused commits, if there are five of them between two polls."""
         self.looks = 1
@@ -337,8 +339,8 @@ class _Member:
                 yield self.group.slow.pop(place)
         self.group.done.append(one)
         if not fine:
-            operation.fail("ValueError")
-            raise ValueError(f"{key} has no address")
+            operation.fail(self.group.error.__name__)
+            raise self.group.error(f"{key} has no address")
         operation.ok()
         self.group.moment(self.node)
 

@@ -15,6 +15,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 from evlab.course.judge import AnswerRaised, Case, Lab
+from evlab.course.judge.question import Blame
 from evlab.log import lag as reference
 from evlab.sim.history import describe
 
@@ -47,11 +48,20 @@ class Group(NamedTuple):
     committed: dict[int, int]
 
 
-def group_of(case: Case, most: int = 4) -> Group:
+def mixed(case: Case, by_partition: dict[int, int]) -> dict[int, int]:
+    """The same dict, in an order that is not that of the numbers."""
+    numbers = sorted(by_partition)
+    while len(numbers) > 1 and numbers == sorted(numbers):
+        case.random.shuffle(numbers)
+    return {number: by_partition[number] for number in numbers}
+
+
+def group_of(case: Case, most: int = 4, numbers: list[int] | None = None) -> Group:
     """Partitions of which each has a commit and a lag of its own."""
-    starts = {number: case.random.randint(10, 500) for number in range(case.pick(1, most))}
+    numbers = numbers or list(range(case.pick(1, most)))
+    starts = {number: case.random.randint(10, 500) for number in numbers}
     committed = {number: start + case.random.randint(5, 90) for number, start in starts.items()}
-    behind = case.random.sample(range(2, 80), len(starts))
+    behind = dict(zip(starts, case.random.sample(range(2, 80), len(starts)), strict=True))
     return Group({number: committed[number] + behind[number] for number in starts}, starts, committed)
 
 
@@ -71,9 +81,11 @@ def report_of(case: Case, group: Group) -> tuple[dict, Any, Any]:
     return got["lag"], got["total"], got["worst"]
 
 
-@q1.check("the lag of a partition is its end minus the next offset to read", histories=4)
+@q1.check("the lag of a partition is its end minus the next offset to read", histories=5)
 def plain_lag(case: Case):
     group = group_of(case)
+    if turn(case, 5) == 4:  # some numbers only, and the dicts in orders of their own
+        group = Group(*(mixed(case, one) for one in group_of(case, numbers=case.random.sample(range(2, 30), 3))))
     found, _, _ = report_of(case, group)
     for number, end in group.ends.items():
         due = end - group.committed[number]
@@ -149,6 +161,35 @@ def worst_is_named(case: Case):
                                       f"{describe(worst)}", *case.entries("note"))
 
 
+@q1.check("of equal ones the lowest number is the worst, in whatever order they come", histories=2)
+def lowest_of_equals(case: Case):
+    lags = {10: 40, 3: 5, 2: 40} if turn(case, 2) == 0 else {12: 0, 7: 0, 3: 0}
+    committed = {number: case.random.randint(100, 300) for number in lags}
+    group = Group({number: committed[number] + lag for number, lag in lags.items()}, dict.fromkeys(lags, 50), committed)
+    _, _, worst = report_of(case, group)
+    due = 2 if turn(case, 2) == 0 else 3
+    if worst != due or isinstance(worst, bool):
+        what = f"partitions 2 and 10 have {lags[2]} each" if turn(case, 2) == 0 else "no partition is behind"
+        case.blame("WORST_IS_HIDDEN", f"{what}; of equal ones the lowest number is asked for, and `worst` says "
+                                      f"{describe(worst)}", *case.entries("note"))
+
+
+@q1.check("a report knows nothing of the ones before it", histories=1)
+def reports_stand_alone(case: Case):
+    report_of(case, group_of(case, numbers=[0, 1, 2, 3]))
+    group = group_of(case, numbers=[1, 2])
+    lines = len(case.entries("note"))
+    due = {number: end - group.committed[number] for number, end in group.ends.items()}
+    try:
+        found, total, worst = report_of(case, group)
+    except Blame as wrong:
+        case.blame("REMEMBERS", f"in a second call, {wrong.mistake.text}", *case.entries("note")[lines:])
+    if (found, total, worst) != (due, sum(due.values()), max(due, key=due.__getitem__)):
+        case.blame("REMEMBERS", f"a second group has partitions 1 and 2, with {due[1]} and {due[2]} waiting; its "
+                                f"report says {describe(found)}, total {describe(total)}, worst {describe(worst)}",
+                   *case.entries("note")[lines:])
+
+
 # ------------------------------------------------------------------------------------------- q2: how many seconds?
 
 q2 = lab.question("q2", "How many seconds behind?", points=3, defines="time_lag")
@@ -212,8 +253,11 @@ def on(first: tuple, last: tuple, offset: int) -> float:
     return last[1] - (last[0] - offset) * (last[1] - first[1]) / (last[0] - first[0])
 
 
-@q2.check("between two points, the moment lies on the line between them", histories=6)
+@q2.check("between two points, the moment lies on the line between them", histories=7)
 def on_the_line(case: Case):
+    if turn(case, 7) == 6:
+        at_offset_zero(case)
+        return
     points = line_of(case, case.pick(3, 5))
     at = case.random.randrange(len(points) - 2)
     left, right = points[at], points[at + 1]
@@ -233,12 +277,20 @@ def on_the_line(case: Case):
             f"the end of the log passed {committed} between {left[1]:g} s and {right[1]:g} s")
 
 
-@q2.check("at the newest end, or beyond it, the lag is 0", histories=4)
+def at_offset_zero(case: Case) -> None:
+    """The log has begun a moment ago, and the group reads its first record next."""
+    points = [(0, 10.0), (case.random.randint(30, 90), 30.0), (200, 50.0)]
+    got = seconds_of(case, points, 0, 55.0, "ZERO_IS_AN_OFFSET")
+    compare(case, got, due_seconds(points, 0, 55.0), {}, "ZERO_IS_AN_OFFSET",
+            "the group reads offset 0 next, and the end of the log was there at 10 s")
+
+
+@q2.check("at the newest end, or beyond it, the lag is 0", histories=5)
 def at_the_end(case: Case):
-    form = turn(case, 4)
-    points = line_of(case, 1 if form == 3 else case.pick(2, 4))
+    form = turn(case, 5)
+    points = line_of(case, 1 if form in (3, 4) else case.pick(2, 4))
     committed = points[-1][0] + (case.random.randint(1, 40) if form == 1 else 0)
-    if form == 2:
+    if form in (2, 4):  # nothing was written for a minute; for as long as there are points
         points.append((points[-1][0], points[-1][1] + 60))
     now = points[-1][1] + case.random.choice((4, 9))
     got = seconds_of(case, points, committed, now, "TOO_FEW_POINTS" if form == 3 else "NOT_ZERO_AT_THE_END")
@@ -271,9 +323,11 @@ def flat(case: Case):
         compare(case, got, None, {}, "FLAT_LINE", f"the end stood at {start} all the time, which gives no rate")
 
 
-@q2.check("older than every point, the line of them all is carried on into the past", histories=3)
+@q2.check("older than every point, the line of them all is carried on into the past", histories=4)
 def older(case: Case):
     points = line_of(case, case.pick(3, 5))
+    if turn(case, 4) == 3:  # the oldest point, and then a pause
+        points = [(end, time + 40 * (number > 0)) for number, (end, time) in enumerate([points[0], *points])]
     committed, now = points[0][0] - case.random.randint(10, 60), points[-1][1] + 5
     got = seconds_of(case, points, committed, now, "OLDER_THAN_ALL")
     compare(case, got, due_seconds(points, committed, now), {}, "OLDER_THAN_ALL",
@@ -311,11 +365,30 @@ def judged(case: Case, commits: Commits, ends: list[int], now: float, word: str,
     if got != word:
         if word == "STALL" and got == "WARN":
             hint = "MISSES_STALL"
+        if got == "REWIND" and hint == "STALL_THOUGH_MOVING":
+            hint = "REWIND_THAT_RETURNED"
         case.blame(hint, f"{why}: that is {word}, and `health` says {got}", *case.entries("note"))
 
 
-@q3.check("fewer than ten commits are no verdict", histories=2)
+def ten_are_enough(case: Case) -> None:
+    """Blame an answer that says OK to ten commits, whatever they are."""
+    offsets, lags = moving(case, 0), [1_000 + 500 * number for number in range(10)]
+    ends = [offsets[-1] + 5_000] * 3
+    for now in (47.0, 5_000.0):
+        note(case, f"ten commits from 0 to 45 s, each of them {offsets[0]}; lag at the commit: "
+                   f"{' '.join(map(str, lags))}; now {now:g} s")
+        if case.call("health", window(offsets, lags), list(ends), now, node="group") != "OK":
+            return
+    case.blame("TEN_ARE_ENOUGH", "ten commits of one offset, and ten with an hour of silence behind them, while 5,000 "
+                                 "records wait: that is STALL and STOP, and `health` says OK to both",
+               *case.entries("note"))
+
+
+@q3.check("fewer than ten commits are no verdict, and ten are one", histories=3)
 def too_few(case: Case):
+    if turn(case, 3) == 2:
+        ten_are_enough(case)
+        return
     count = case.pick(2, 9)
     offsets = moving(case, 0, count)
     judged(case, window(offsets, [40 + 9 * number for number in range(count)]), [offsets[-1] + 90], 5.0 * count, "OK",
@@ -342,10 +415,10 @@ def no_thresholds(case: Case):
                "80,000 records are waiting, and they get fewer with every commit")
 
 
-@q3.check("silence is measured by the group's own pace", histories=6)
+@q3.check("silence is measured by the group's own pace", histories=7)
 def silence(case: Case):
-    form = turn(case, 6)
-    every = (1.0, 240.0, 5.0, 30.0, 5.0, 2.0)[form]
+    form = turn(case, 7)
+    every = (1.0, 240.0, 5.0, 30.0, 5.0, 2.0, 20.0)[form]
     offsets, lags = moving(case), [500 - 10 * number for number in range(10)]
     spans = 9 * every
     now = spans + (spans * 0.6 if form == 1 else spans * 1.5)
@@ -356,6 +429,10 @@ def silence(case: Case):
         judged(case, commits, ends, commits[-1][1] + 90, "STOP", "FIXED_SILENCE",
                f"ten commits took {commits[-1][1]:g} s, and the last is 90 s ago")
         return
+    if form == 6:
+        judged(case, window(offsets, lags, every), ends, 2 * spans, "OK", "AS_LONG_IS_NOT_LONGER",
+               f"ten commits took {spans:g} s, and the last is {spans:g} s ago, which is not longer")
+        return
     if form in (2, 4):
         ends = [offsets[-1], offsets[-1], offsets[-1] + 40] if form == 2 else [offsets[-1] - 30, offsets[-1] + 25]
         judged(case, window(offsets, [*lags[:-1], 0], every), ends, now, "OK", "STOP_WHEN_IDLE",
@@ -365,16 +442,23 @@ def silence(case: Case):
            f"ten commits took {spans:g} s, and the last is {now - spans:g} s ago")
 
 
-@q3.check("going back is an illness, unless it has come to where it was", histories=6)
+@q3.check("going back is an illness, unless it has come to where it was", histories=7)
 def rewinds(case: Case):
     offsets = moving(case, 40)
     back = case.random.randint(3, 5)
-    if turn(case, 6) == 4:  # back by a little, and behind where it was to the end
+    if turn(case, 7) == 6:  # back by far, and once more by a little, which it makes good
+        offsets = [offset if number < 3 else offset - 900 for number, offset in enumerate(offsets)]
+        offsets[6] = offsets[5] - 10
+        lags = [400 - 10 * number for number in range(10)]
+        judged(case, window(offsets, lags), [offsets[-1] + 310] * 3, 47.0, "REWIND", "MISSES_REWIND",
+               "it went back at its commit 4, and is still behind where it was; that it made good a later step back is "
+               "no help")
+    elif turn(case, 7) == 4:  # back by a little, and behind where it was to the end
         offsets = [offset if number < 8 else offsets[7] - 90 + 5 * number for number, offset in enumerate(offsets)]
         lags = [400 - 10 * number for number in range(10)]
         judged(case, window(offsets, lags), [offsets[-1] + 310] * 3, 47.0, "REWIND", "MISSES_REWIND",
                "it went back at its commit 9, and is still behind where it was")
-    elif turn(case, 6) == 5:  # back behind all ten, and made good
+    elif turn(case, 7) == 5:  # back behind all ten, and made good
         offsets = [offset - 900 if number == back else offset for number, offset in enumerate(offsets)]
         lags = [300 - 10 * number for number in range(10)]
         judged(case, window(offsets, lags), [offsets[-1] + 210] * 3, 47.0, "OK", "REWIND_THAT_RETURNED",
@@ -657,6 +741,23 @@ def a_number_that_can_be(case: Case):
         case.blame("BEYOND_THE_PARTITIONS", f"{got} consumers were asked for, and this group has {partitions} "
                                             "partitions",
                    *case.entries("note"))
+
+
+@q4.check("a decision knows what has been, and nothing of what will come", histories=1)
+def no_foresight(case: Case):
+    day = make_day("plain", case.world.seed)
+    until = case.random.randint(230, 290)
+    other = [[count * 3 for count in came] if minute >= until else came for minute, came in enumerate(day["arrivals"])]
+    asked = [case.call("decisions", json.dumps({"arrivals": arrivals, "down": []}), node=node)
+             for node, arrivals in (("group", day["arrivals"]), ("another group", other))]
+    if not all(isinstance(one, list | tuple) and len(one) == MINUTES for one in asked):
+        case.blame("GIVEN_CHANGED", f"`decisions` has to return {MINUTES} whole numbers, and returned "
+                                    f"{describe(asked[0])}")
+    apart = next((minute for minute in range(until + 1) if asked[0][minute] != asked[1][minute]), None)
+    if apart is not None:
+        case.blame("GIVEN_CHANGED", f"two days are alike until {clock(until)}, and for {clock(apart)} "
+                                    f"{describe(asked[0][apart])} was asked for on one and {describe(asked[1][apart])} "
+                                    "on the other: nobody can know that yet")
 
 
 @q4.check("a plain day is paid within the bound", histories=1)

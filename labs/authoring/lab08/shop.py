@@ -42,11 +42,12 @@ class Shop:
     """A router, and workers that the answer drives.
 
     crash_at: the number of the moment at which a worker is killed, 0 for never; then: the same for its next life, which
-    counts anew. A moment is before and after each call that the answer makes. One history has one Shop.
+    counts anew. A moment is before and after each call that the answer makes. unconfirmed: the number of the publish
+    that is lost, and ends in a Timeout; 0 for none. One history has one Shop.
     """
 
-    def __init__(self, case: Case, *, crash_at: int = 0, then: int = 0):
-        self.case, self.world, self.history = case, case.world, case.history
+    def __init__(self, case: Case, *, crash_at: int = 0, then: int = 0, unconfirmed: int = 0):
+        self.case, self.world, self.history, self.unconfirmed = case, case.world, case.history, unconfirmed
         self.crashes, self.moments = [number for number in (crash_at, then) if number], 0
         self.router = Router(env=self.world)
         self.works: list[Work] = []
@@ -68,6 +69,8 @@ class Shop:
         """What the answer said of each order: ack, nack with requeue, nack without requeue."""
         self.published: list[tuple[int, str, dict]] = []
         """(entry, key, headers) of what the answer has published."""
+        self.about: dict[int, str] = {}
+        """Which order each of these entries is about."""
         self.goes_round: Callable[[str], None] = lambda order: None
         """Called when an order was delivered again and again."""
         self.round = ""
@@ -121,6 +124,11 @@ class Shop:
     def tried(self, order: str) -> list[Work]:
         return [one for one in self.works if one.order == order]
 
+    @property
+    def attempts_said(self) -> list[tuple[int, str, dict]]:
+        """(entry, order, headers) of what the answer has published."""
+        return [(entry, self.about.get(entry, ""), headers) for entry, _, headers in self.published]
+
     def entries(self, order: str) -> list[int]:
         """Where the history speaks of an order."""
         return [entry.number for entry in self.history
@@ -168,6 +176,7 @@ class Shop:
                                    for number, entry in enumerate(kept)]
         self.history.cause = None
         self.works = [one._replace(entry=numbers[one.entry]) for one in self.works]
+        self.about = {numbers[entry]: order for entry, order in self.about.items()}
         self.published = [(numbers[entry], key, headers) for entry, key, headers in self.published]
 
 
@@ -283,6 +292,11 @@ class Worker:
         order = _order_in(body)
         operation = self.history.invoke(f"publish to {exchange + '/' if exchange else ''}{key}", order, node=self.node)
         self.shop.published.append((operation.number, key, dict(headers or {})))
+        self.shop.about[operation.number] = order
+        if len(self.shop.published) == self.shop.unconfirmed:
+            yield 1.0
+            operation.info("no confirm")
+            raise Timeout("no confirm has come")
         try:
             confirm = yield self.client.publish(exchange, key, body, headers=headers, mandatory=mandatory,
                                                 expiration=expiration, priority=priority, persistent=persistent)
@@ -364,11 +378,16 @@ class Carrier:
             raise WrongCall(f"the carrier needs an order's key, such as 'order-17', not {order!r:.60}")
 
 
+def _event_in(body: Any) -> Event | None:
+    with suppress(Exception):
+        return body if isinstance(body, Event) else Event.from_json(body)
+    return None
+
+
 def _order_in(body: Any) -> str:
     """Which order a body is about."""
-    with suppress(Exception):
-        return (body if isinstance(body, Event) else Event.from_json(body)).key
-    return describe(body)[:40]
+    event = _event_in(body)
+    return describe(body)[:40] if event is None else event.key
 
 
 def confirm_port(confirm: Any) -> Port:
@@ -396,9 +415,16 @@ class Publisher:
         self.ends: list[float] = []
         self.wrong: str = ""
         """What was published in another way than was asked for."""
+        self.new_id = 0
+        """The first attempt that published another id."""
         self.for_ever: Callable[[], None] = lambda: None
         """Called when there is no end to the attempts."""
         self.event = case.event(total=1200)
+
+    def renew(self, plan: list[str]) -> None:
+        """The next call is about another event, by another plan."""
+        self.plan, self.attempts, self.sleeps, self.ends = plan, [], [], []
+        self.event = self.case.event(key="order-1043", total=800)
 
     def call(self, waits: list[float]) -> Any:
         """What `send` returns."""
@@ -433,8 +459,11 @@ class Publisher:
         self.attempts.append((operation.number, how, mandatory is True, self.case.world.now()))
         if exchange != "shop" or key != "order.placed":
             self.wrong = self.wrong or f'it was published to "{exchange}" with the key {describe(key)}'
-        elif _order_in(body) != self.event.key or isinstance(body, Event) and body != self.event:
+        elif (event := _event_in(body)) is None or (event.key, event.type, event.data) != (
+                self.event.key, self.event.type, self.event.data):
             self.wrong = self.wrong or "what was published is not the event"
+        elif event.id != self.event.id:
+            self.new_id = self.new_id or len(self.attempts)
         for queue in ("email", "stock"):
             self.router.purge(queue)
         if how == "nack":

@@ -44,6 +44,8 @@ class Desk:
         self.tries: list[Event] = []
         self.fails: Callable[[Event, int], str] = lambda event, times: ""
         """"lost" or "late" (it is there, and no answer comes) for an event that is published the so many-th time."""
+        self.silence: type[EvlabError] = Timeout
+        """How `publish` ends without an answer."""
         self.on_publish: Callable[[int], None] = lambda number: None
         """Called with the number of each call of `publish`, from 1."""
         self.open_at: int | None = None
@@ -62,13 +64,25 @@ class Desk:
             "commit": lambda: self._call(node, "commit", tables.commit),
             "rollback": lambda: self._call(node, "rollback", tables.rollback)})
 
-    def effect(self, node: str, consumer: str, event: Event, fails: type[Exception] | None = None) -> Port:
-        def work() -> None:
-            if fails:
-                raise fails(f"{event.key} has no customer")
-            self.tables.write(f"INSERT INTO effects VALUES ('{consumer}', '{event.id}')")
+    def effect(self, node: str, consumer: str, event: Event, fails: type[Exception] | None = None,
+               half: bool = False) -> Port:
+        """The effect, which may fail. half: it fails with a half done, and works when it is called again."""
+        calls = 0
 
-        return Port("effect", lambda: self._call(node, f"effect: {event.key}", work))
+        def call() -> Generator:
+            nonlocal calls
+            calls += 1
+            bad = fails if calls == 1 or not half else None
+            said = (", fails half done" if half else ", fails") if bad else ""
+            return self._call(node, f"effect: {event.key}{said}", lambda: work(bad))
+
+        def work(bad: type[Exception] | None) -> None:
+            if not bad or half:
+                self.tables.write("INSERT INTO effects VALUES ('" + consumer.replace("'", "''") + f"', '{event.id}')")
+            if bad:
+                raise bad(f"{event.key} has no customer")
+
+        return Port("effect", call)
 
     def bus(self, node: str) -> Port:
         return Port("bus", verbs={"publish": lambda event=None: self._publish(node, event)})
@@ -115,7 +129,7 @@ class Desk:
         self.on_publish(len(self.tries))
         self._moment(node)
         if how:
-            raise Timeout("the bus did not answer within 1 s")
+            raise self.silence("the bus did not answer within 1 s")
 
     def _moment(self, node: str) -> None:
         self.moments[node] = self.moments.get(node, 0) + 1
@@ -175,11 +189,11 @@ class Worker:
         self.desk, self.node, self.consumer, self.keep = desk, node, consumer, keep
         self.inbox: Object | None = None
 
-    def work(self, event: Event, fails: type[Exception] | None = None) -> Callable[[], Generator]:
+    def work(self, event: Event, fails: type[Exception] | None = None, half: bool = False) -> Callable[[], Generator]:
         """A delivery, to be run on the node."""
         desk, node = self.desk, self.node
         fresh, actor = node in desk.crashed, desk.actor(node)
-        effect = desk.effect(node, self.consumer, event, fails)
+        effect = desk.effect(node, self.consumer, event, fails, half)
 
         def process() -> Generator:
             if self.keep is None:
@@ -193,6 +207,6 @@ class Worker:
 
         return process
 
-    def gets(self, event: Event, said: str = "", fails: type[Exception] | None = None) -> bool:
+    def gets(self, event: Event, said: str = "", fails: type[Exception] | None = None, half: bool = False) -> bool:
         """Deliver it now. False if the process died in it."""
-        return self.desk.do(self.node, "handle", said or event.key, self.work(event, fails))
+        return self.desk.do(self.node, "handle", said or event.key, self.work(event, fails, half))

@@ -1,5 +1,5 @@
 # The subscribers belong to the class, so every bus has them.
-# expect: lab01.q2 fails, hint=SHARED_STATE
+# expect: lab01.q2 fails, hint=ONE_FOR_ALL
 
 # answer: lab01.q2
 from collections import deque

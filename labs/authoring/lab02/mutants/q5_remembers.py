@@ -1,5 +1,5 @@
 # Remembers each account's state, and does not look whether somebody else was there.
-# expect: lab02.q5 fails, hint=OLD_VERSION
+# expect: lab02.q5 fails, hint=REMEMBERS
 
 # answer: lab02.q5
 from evlab import WrongExpectedVersion

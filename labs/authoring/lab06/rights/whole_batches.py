@@ -83,7 +83,7 @@ def run_past_poison(consumer, handle, aside, attempts):
             while tries < attempts:
                 try:
                     handle(record)
-                except ValueError:
+                except Exception:
                     tries += 1
                 else:
                     break

@@ -1,0 +1,29 @@
+# Does not open an account with money in it again.
+# expect: lab02.q2 fails, hint=REFUSES_ALLOWED
+
+# answer: lab02.q2
+from evlab import Event
+
+
+class Rejected(Exception):
+    pass
+
+
+def fact(type, **data):
+    return Event(type=type, source="bank", data=data)
+
+
+def decide(command, state):
+    kind = command["type"]
+    if kind == "Open":
+        if state["open"] or state["balance"]: raise Rejected()
+        return [fact("AccountOpened")]
+    if not state["open"]: raise Rejected()
+    if kind == "Close":
+        if state["balance"]: raise Rejected()
+        return [fact("AccountClosed")]
+    if command["amount"] <= 0: raise Rejected()
+    if kind == "Deposit":
+        return [fact("Deposited", amount=command["amount"])]
+    if command["amount"] > state["balance"]: raise Rejected()
+    return [fact("Withdrawn", amount=command["amount"])]

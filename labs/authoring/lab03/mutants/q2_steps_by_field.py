@@ -1,0 +1,30 @@
+# Takes each step if its old field is there, whatever the version.
+# expect: lab03.q2 fails, hint=UPCASTS_AGAIN
+
+# answer: lab03.q2
+def v1_to_v2(data):
+    new = dict(data)
+    new["total_cents"] = round(new.pop("total") * 100)
+    return new
+
+
+def v2_to_v3(data):
+    new = dict(data)
+    first, _, last = new.pop("customer").partition(" ")
+    return {**new, "first": first, "last": last}
+
+
+class Reader:
+    def __init__(self, log):
+        self.log = log
+
+    def read(self):
+        return [self.newest(event) for event in self.log]
+
+    def newest(self, event):
+        data = event["data"]
+        if "total" in data:
+            data = v1_to_v2(data)
+        if "customer" in data:
+            data = v2_to_v3(data)
+        return {**event, "version": 3, "data": data}

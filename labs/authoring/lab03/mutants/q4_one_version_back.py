@@ -1,0 +1,24 @@
+# Makes floats of the events of the version before the newest.
+# expect: lab03.q4 fails, hint=NOT_PROMOTED
+
+# answer: lab03.q4
+class Registry:
+    def __init__(self):
+        self.schemas = []
+
+    def register(self, schema):
+        if self.schemas and schema == self.schemas[-1]:
+            return len(self.schemas)
+        for old in self.schemas:
+            if problems(old, schema):
+                raise ValueError("no")
+        self.schemas.append(schema)
+        return len(self.schemas)
+
+    def read(self, version, data):
+        found = {}
+        for name, field in self.schemas[-1].items():
+            found[name] = data[name] if name in data else field["default"]
+            if field["type"] == "float" and version == len(self.schemas) - 1:
+                found[name] = float(found[name])
+        return found

@@ -1,0 +1,20 @@
+# A tombstone never gets an entry.
+# expect: lab05.q2 fails, hint=WRONG_INDEX
+
+# answer: lab05.q2
+class Segment:
+    def __init__(self, base, every):
+        self.file, self.index = b"", []
+        self.every, self.next_offset = every, base
+        self.since = 0
+
+    def append(self, key, value):
+        offset = self.next_offset
+        if self.since > self.every and value is not None:
+            self.index.append((offset, len(self.file)))
+            self.since = 0
+        data = frame(offset, key, value)
+        self.file += data
+        self.since += len(data)
+        self.next_offset += 1
+        return offset

@@ -1,0 +1,27 @@
+# Takes a torn frame for the end of the file.
+# expect: lab05.q3 fails, hint=HIDES_DAMAGE
+
+# answer: lab05.q3
+def find(index, offset):
+    return next((byte for first, byte in reversed(index) if first <= offset), 0)
+
+
+def read(file, index, offset, most=10):
+    good = []
+    for first, byte in index:
+        try:
+            if read_frame(file, byte)[0].offset == first:
+                good.append((first, byte))
+        except Damaged:
+            pass
+    at, out = find(good, offset), []
+    while len(out) < most and at < len(file):
+        try:
+            record, at = read_frame(file, at)
+        except Damaged as damaged:
+            if damaged.torn:
+                break
+            raise
+        if record.offset >= offset:
+            out.append(record)
+    return out

@@ -1,0 +1,36 @@
+# An error of the work ends the round, and nothing else.
+# expect: lab06.q3 fails, hint=SWALLOWS
+
+# answer: lab06.q3
+from evlab import EvlabError
+
+
+class Worker:
+    def __init__(self, consumer, handle, every):
+        self.consumer, self.handle, self.every = consumer, handle, every
+        self.done, self.count = {}, 0
+
+    def work(self):
+        try:
+            for record in self.consumer.poll():
+                place = record.topic, record.partition
+                if place not in self.consumer.assignment():
+                    continue
+                self.handle(record)
+                self.done[place] = record.offset + 1
+                self.count += 1
+                if self.count >= self.every:
+                    self.commit(self.done)
+                    self.done, self.count = {}, 0
+        except Exception as error:
+            print(error)
+
+    def commit(self, offsets):
+        if offsets:
+            try:
+                self.consumer.commit(offsets)
+            except EvlabError:
+                pass
+
+    def revoked(self, partitions):
+        self.commit({place: self.done.pop(place) for place in partitions if place in self.done})

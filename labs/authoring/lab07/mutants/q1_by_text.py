@@ -1,0 +1,10 @@
+# Goes by the numbers as texts: 10 before 2.
+# expect: lab07.q1 fails, hint=WORST_IS_HIDDEN
+
+# answer: lab07.q1
+def group_lag(ends, starts, committed):
+    lag = {}
+    for partition, end in ends.items():
+        lag[partition] = max(0, end - committed.get(partition, starts[partition]))
+    worst = min(lag, key=lambda p: (-lag[p], str(p)))
+    return {"lag": lag, "total": sum(lag.values()), "worst": worst}

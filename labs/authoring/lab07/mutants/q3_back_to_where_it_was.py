@@ -1,0 +1,25 @@
+# Where it was exactly is not enough.
+# expect: lab07.q3 fails, hint=REWIND_THAT_RETURNED
+
+# answer: lab07.q3
+from itertools import pairwise
+
+
+def health(commits, ends, now):
+    if len(commits) < 10:
+        return "OK"
+    last, when, _ = commits[-1]
+    if ends[-1] <= last:
+        return "OK"
+    if now - when > when - commits[0][1] and not any(end <= last for end in ends):
+        return "STOP"
+    for (a, _, _), (b, _, _) in pairwise(commits):
+        if b < a >= last:
+            return "REWIND"
+    if any(lag == 0 for _, _, lag in commits):
+        return "OK"
+    if len({o for o, _, _ in commits}) == 1:
+        return "STALL"
+    if all(b[2] >= a[2] for a, b in pairwise(commits)):
+        return "WARN"
+    return "OK"
