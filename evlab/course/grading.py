@@ -58,7 +58,8 @@ class Row:
 @dataclass
 class Grades:
     """The rows, sorted by path. labs: those that occur, each with its questions' points. isolation: what held while
-    answers ran, in words. judged: files that were judged now; reused: results that were there already."""
+    answers ran, in words. judged: files that were judged now; reused: those whose results were there already. A file
+    that cannot be judged is in neither."""
 
     rows: list[Row]
     labs: dict[str, dict[str, float]]
@@ -109,9 +110,10 @@ def grade(path: str | os.PathLike, *, state: pathlib.Path, lab: str = "", seed: 
             else:
                 same.setdefault(key, []).append(submission.path)
                 tasks.setdefault(key, Task(submission.path, submission.path.name, digest, lab, seed, figures))
-        reused = sum("drawn" in result for result in results.values())
+        reused = sum("labs" in result for result in results.values())
         _judge_all(tasks, same, results, kept, jobs, len(submissions), tell, pool)
-    return _grades(submissions, results, lab, seed, judged=sum(map(len, same.values())), reused=reused)
+    judged = sum("labs" in result for result in results.values()) - reused
+    return _grades(submissions, results, lab, seed, judged=judged, reused=reused)
 
 
 def state_path(out: pathlib.Path) -> pathlib.Path:
@@ -126,7 +128,7 @@ def _read(submission: Submission) -> bytes | str:
     try:
         return read_submission(submission.path)
     except Unfit as error:
-        return error.what
+        return error.note
 
 
 def _judge_all(tasks: dict[str, Task], same: dict[str, list[pathlib.Path]], results: dict[pathlib.Path, dict],
@@ -166,7 +168,8 @@ def _grades(submissions: list[Submission], results: dict[pathlib.Path, dict], la
             by_question = {verdict["question"]: verdict for verdict in verdicts}
             drawn = {id: figure for id, figure in result.get("figures", {}).items() if id in by_question}
             broken = [id for id, verdict in by_question.items() if verdict["status"] == "broken"]
-            note = result.get("note", "") or (f"a check of {', '.join(broken)} failed by itself" if broken else "")
+            note = result.get("note", "") or (f"a check of {', '.join(broken)} failed by itself" if broken else
+                                              result.get("remarks", {}).get(name, ""))
             rows.append(Row(submission.learner, submission.file, submission.page, name, by_question,
                             sum(labs.get(name, {}).values()), note, drawn, bool(result.get("failed"))))
     every = [set(result["held"]) for result in results.values() if result.get("held") is not None]

@@ -105,7 +105,7 @@ def _judge(worker: _Worker, task: Task) -> dict[str, Any]:
     try:
         data = read_submission(task.path)
     except Unfit as error:
-        return {"note": error.what, "failed": True}
+        return {"note": error.note, "failed": True}
     if hashlib.sha256(data).hexdigest() != task.digest:
         return {"note": "it was changed while it was being graded; grade again", "failed": True}
     message = {"name": task.name, "data": base64.b64encode(data).decode(), "lab": task.lab, "seed": task.seed,

@@ -20,14 +20,14 @@ from evlab.course.data import course_folder
 from evlab.course.judge.labs import authoring_folder, lab_names
 from evlab.errors import EvlabError
 
-__all__ = ["StateFile", "StateInUse", "code_digest"]
+__all__ = ["StateFile", "StateInUse", "code_digest", "code_files"]
 
 SYNC_EVERY = 1.0
 """Seconds between two syncs to the disk, while results come in."""
 
 
 class StateInUse(EvlabError):
-    """Another `evlab grade` writes the same grades, or the file cannot be written."""
+    """Another `evlab grade` writes the same grades, or their state file cannot be written."""
 
 
 class StateFile:
@@ -55,11 +55,16 @@ class StateFile:
         self.close()
 
     def add(self, key: str, result: dict[str, Any]) -> None:
+        """Keep a result. Raises `StateInUse` if the disk is full; those before it are kept."""
         self.results[key] = result
-        self._file.write(json.dumps({"key": key, "result": result}).encode() + b"\n")
-        self._file.flush()
-        if time.monotonic() - self._synced >= SYNC_EVERY:
-            self.sync()
+        try:
+            self._file.write(json.dumps({"key": key, "result": result}).encode() + b"\n")
+            self._file.flush()
+            if time.monotonic() - self._synced >= SYNC_EVERY:
+                self.sync()
+        except OSError as error:
+            raise StateInUse(f"{self.path.name} cannot be written: {error.strerror or error}; what is in it is kept",
+                             next_step="make room, and run the same command again") from error
 
     def sync(self) -> None:
         """Everything added so far is on the disk when this returns."""
@@ -70,7 +75,8 @@ class StateFile:
         if not self._file.closed:
             with contextlib.suppress(OSError):
                 self.sync()
-            self._file.close()
+            with contextlib.suppress(OSError):  # what the disk had no room for, as `add` has said
+                self._file.close()
 
     def _read(self) -> None:
         """Take in every whole line; cut off what stands behind the last one. A damaged line is judged again."""
@@ -102,15 +108,20 @@ class StateFile:
 
 def code_digest(lab: str) -> str:
     """A digest of all that a verdict of `lab` (of every lab, if it is "") hangs on, but for the answer and the seed."""
+    digest = hashlib.sha256(repr(sys.version_info[:2]).encode())
+    for path in sorted(code_files(lab)):
+        with contextlib.suppress(FileNotFoundError):
+            digest.update(f"{path.parent.name}/{path.name}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def code_files(lab: str) -> list[pathlib.Path]:
+    """The files that the digest is made of: the lab's own, and the modules that checks and judge use. Some checks use
+    modules of the course beside the judge, so all of those are in it."""
     course, here = course_folder(), pathlib.Path(__file__).parents[1]
-    parts = (here, *(here / name for name in ("sim", "log", "router", "course/judge")))
+    parts = (here, *(here / name for name in ("sim", "log", "router", "course", "course/judge")))
     files = [file for part in parts for file in part.glob("*.py")]
     for name in [lab] if lab else lab_names():
         folder = authoring_folder(course) / name
         files += [*folder.glob("*.py"), *folder.glob("*.toml")]
-    files.append(course / "data" / "hints.toml")
-    digest = hashlib.sha256(repr(sys.version_info[:2]).encode())
-    for path in sorted(files):
-        with contextlib.suppress(FileNotFoundError):
-            digest.update(f"{path.parent.name}/{path.name}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()
+    return [*files, course / "data" / "hints.toml"]

@@ -2,7 +2,8 @@
 
 Lines are JSON, from the parent: {"name": ..., "data": base64, "lab": "lab01" or "", "seed": 0, "figures": true}. To
 the parent, any number of {"at": [question, done, total]} and then one of
-    {"labs": {"lab01": [verdict, ...]}, "figures": {"lab01.q1": {"svg", "alt", "text"}}, "held": [...]}
+    {"labs": {"lab01": [verdict, ...]}, "figures": {"lab01.q1": {"svg", "alt", "text"}}, "held": [...],
+     "remarks": {"lab01": "what the instructor should know of it"}}
     {"note": "why there is nothing to judge"}
     {"broke": "an error of the judge itself"}, after which the worker ends, and the parent starts another.
 """
@@ -18,7 +19,7 @@ import sys
 import time
 from typing import Any
 
-from evlab.course.judge.answers import NotANotebook, cells_of, collect, mark_of
+from evlab.course.judge.answers import NotANotebook, cells_of, collect, last_counts, mark_of
 from evlab.course.judge.labs import find_lab, lab_names
 from evlab.course.judge.verdict import Judge, Verdict
 
@@ -47,22 +48,27 @@ class Worker:
             sources = cells_of(base64.b64decode(task["data"]), task["name"])
         except NotANotebook as error:
             what = error.what.removeprefix(task["name"]).strip()
-            return {"note": f"it {what}" + (f" ({error.why})" if error.why else "")}
+            return {"note": f"it {what}" + (f" ({error.why})" if error.why else "") + f"; {error.next_step}"}
         labs = labs_in(sources)
         if not labs or task["lab"] not in ("", *labs):
-            return {"note": f"there are no answers of {task['lab'] or 'any lab'} in it"}
+            return {"note": f"there are no answers of {task['lab'] or 'any lab'} in it; hand in the lab's notebook: an "
+                            f"answer's cell begins with `# answer: {task['lab'] or 'lab01'}.q1`"}
         done: dict[str, list[Verdict]] = {}
+        remarks: dict[str, str] = {}
         for lab in [task["lab"]] if task["lab"] else labs:
             judge = self.judges.get((lab, task["seed"]))
             if judge is None:
                 judge = self.judges[lab, task["seed"]] = Judge(find_lab(lab), seed=task["seed"])
-            done[lab] = judge.judge(collect(sources, lab), progress=self.tell)
+            answers = collect(sources, lab)
+            done[lab] = judge.judge(answers, progress=self.tell)
+            remarks[lab] = last_counts(answers, [verdict.question for verdict in done[lab] if not verdict.passed])
         verdicts = [verdict for every in done.values() for verdict in every]
         figures = {verdict.question: drawn for verdict in verdicts if task["figures"] and (drawn := draw(verdict))}
         jails = [judge.jail for judge in self.judges.values() if judge.jail.started]
         held = sorted({name for jail in jails for name in jail.held})
         return {"labs": {lab: [verdict.to_dict() for verdict in every] for lab, every in done.items()},
-                "figures": figures, "held": held if jails and any(verdict.checks for verdict in verdicts) else None}
+                "figures": figures, "remarks": remarks,
+                "held": held if jails and any(verdict.checks for verdict in verdicts) else None}
 
     def tell(self, question: str, done: int, total: int) -> None:
         now = time.monotonic()

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import shlex
 import sys
 
 import click
 
+from evlab.errors import EvlabError
+
 __all__ = ["NamedPath", "check", "grade", "hint"]
 
 _SEED = click.IntRange(0, 999_999)
+MOST_TOLD = 20
+"""Files that were not judged and that the terminal names; the CSV names them all."""
+
+
+class NotWritten(EvlabError):
+    """An output of `evlab grade` cannot be written, or would take the place of something else."""
 
 
 class NamedPath(click.Path):
@@ -62,7 +71,8 @@ def _answers(file: str, question: str | None):
     try:
         sources = cells_of(read_submission(pathlib.Path(file)), shown(file))
     except Unfit as error:
-        raise NotANotebook(f"{shown(file)} is not judged: {error.what}", next_step="give a saved notebook") from error
+        next_step = error.next_step or "give a saved notebook; `evlab grade` takes a folder"
+        raise NotANotebook(f"{shown(file)} is not judged: {error.what}", next_step=next_step) from error
     labs = labs or labs_in(sources)
     if not labs:
         raise NotANotebook(f"{shown(file)} holds no answers of any lab",
@@ -73,6 +83,7 @@ def _answers(file: str, question: str | None):
 def _check_one(file: str, lab: str, answers, question: str | None, seed: int, history: int | None) -> bool:
     from rich.text import Text
 
+    from evlab.course.judge.answers import last_counts
     from evlab.course.judge.labs import find_lab
     from evlab.course.judge.verdict import Judge
 
@@ -88,6 +99,8 @@ def _check_one(file: str, lab: str, answers, question: str | None, seed: int, hi
         for line in _lines(verdict, file):
             style = {"\u2713": "green", "\u2717": "bold red"}.get(line.strip()[:1], "")
             console.print(Text(line, style="bold" if line.startswith(verdict.question) else style), soft_wrap=True)
+    if remark := last_counts(answers, [verdict.question for verdict in verdicts if not verdict.passed]):
+        console.print(Text(f"\n{remark}"), soft_wrap=True)
     earned, most = sum(verdict.earned for verdict in verdicts), sum(verdict.points for verdict in verdicts)
     console.print(Text(f"\n{earned:g} of {most:g} points"))
     return all(verdict.passed for verdict in verdicts)
@@ -135,7 +148,7 @@ def hint(question: str):
 @click.option("--html", type=NamedPath(file_okay=False, path_type=pathlib.Path), metavar="DIR",
               help="A page for each file, and an index: what to teach again.")
 @click.option("--gradescope", type=NamedPath(file_okay=False, path_type=pathlib.Path), metavar="DIR",
-              help="Gradescope's results.json for each file.")
+              help="Gradescope's results.json, and one for each file if there are several.")
 @click.option("--lab", default="", metavar="lab01", help="Judge this lab alone, whatever else is in the files.")
 @click.option("--seed", type=_SEED, default=0, help="Other hidden histories, of the same kinds.")
 @click.option("--again", is_flag=True, help="Judge everything again, also what has not changed.")
@@ -149,7 +162,9 @@ def grade(path: str, jobs: int, out: pathlib.Path, jsonl: pathlib.Path | None, h
     from evlab.course.grading import Stopped, state_path
     from evlab.course.grading import grade as run
 
-    _prepare(out, jsonl, html, gradescope)
+    _prepare(out, jsonl)
+    _prepare_folders(pathlib.Path(path).resolve(), html, gradescope)
+    _all_different(out, state_path(out), jsonl, html, gradescope)
     written = [(out, reports.write_csv), (jsonl, reports.write_jsonl), (html, report_html.write_html),
                (gradescope, reports.write_gradescope)]
     with _Progress() as progress:
@@ -170,34 +185,67 @@ def grade(path: str, jobs: int, out: pathlib.Path, jsonl: pathlib.Path | None, h
     sys.exit(1 if grades.failed else 0)
 
 
-def _prepare(*places: pathlib.Path | None) -> None:
-    """Every place can be written, before the work begins; no two are the same, and none is somebody's notebook."""
+def _all_different(*places: pathlib.Path | None) -> None:
     given = [place.resolve() for place in places if place is not None]
     if len(set(given)) < len(given):
         raise click.UsageError("two outputs have the same name")
-    for place in given:
-        if place.suffix.lower() == ".ipynb" and place.exists():
-            raise click.UsageError(f"{place.name} is a notebook, and would be overwritten; name another place")
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise click.UsageError(f"{place.name} cannot be written: {error.strerror}") from error
+
+
+def _prepare(*files: pathlib.Path | None) -> None:
+    """Each file can be written, as far as one can tell before the work begins, and none is somebody's notebook."""
+    for place in files:
+        if place is not None:
+            if place.suffix.lower() == ".ipynb" and place.exists():
+                raise NotWritten(f"{place.name} is a notebook, and would be overwritten",
+                                 next_step="name another place")
+            _may_write(place, place.parent)
+
+
+def _prepare_folders(graded: pathlib.Path, *folders: pathlib.Path | None) -> None:
+    """Each folder can be written, and none is the graded one, or has submissions in it: what is written there would
+    be taken for submissions by the next run, or the submissions for what was written."""
+    for place in folders:
+        if place is None:
+            continue
+        real = place.resolve()
+        if real == graded or graded in real.parents and any(real.rglob("*.[iI][pP][yY][nN][bB]")):
+            raise NotWritten(f"{place} holds submissions, and what is written there would stand among them",
+                             next_step="name a folder of its own")
+        _may_write(place, place if place.exists() else place.parent)
+
+
+def _may_write(place: pathlib.Path, folder: pathlib.Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(13, "the folder that it belongs to may not be written")
+    except OSError as error:
+        raise NotWritten(f"{place} cannot be written: {error.strerror}", next_step="name another place") from error
 
 
 def _write(write, grades, place: pathlib.Path) -> None:
     try:
         write(grades, place)
     except OSError as error:
-        raise click.UsageError(f"{place.name} cannot be written: {error.strerror}; what is judged is kept") from error
+        raise NotWritten(f"{place} cannot be written: {error.strerror}; what is judged is kept",
+                         next_step="make room, or name another place, and run the same command again") from error
 
 
 def _summary(grades, places: list[pathlib.Path]) -> None:
     files = len(grades.files)
-    unread = sum(not row.verdicts for row in grades.rows)
+    unread = [row for row in grades.rows if not row.verdicts]
     click.echo(f"evlab: {files} file{'s' * (files != 1)}; judged now: {grades.judged}, known from before: "
-               f"{grades.reused}, with nothing to judge: {unread}")
+               f"{grades.reused}, not judged: {len(unread)}")
+    told = [row for row in unread if not row.failed]
+    for row in told[:MOST_TOLD]:
+        click.echo(f"evlab: {row.file} is not judged: {row.note}")
+    if len(told) > MOST_TOLD:
+        click.echo(f"evlab: and {len(told) - MOST_TOLD} more; the column note of {places[0]} says why")
     for row in grades.failed:
         click.echo(f"evlab: {row.file}: {row.note}")
+    if grades.failed:
+        click.echo("evlab: next step: run the same command again, which judges these files anew; what fails again is "
+                   "for whoever gave you the course")
     click.echo(f"evlab: isolation: {grades.isolation}")
     click.echo(f"evlab: written: {', '.join(map(str, places))}")
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import base64
 import pathlib
+import re
 from collections import Counter
 from typing import Any
 
 from evlab.course.grading import Grades, Row
 from evlab.course.judge.labs import find_lab, hints_of
+from evlab.course.judge.verdict import histories
 from evlab.course.reports import points
 from evlab.course.workspace import write_atomically
 from evlab.viz.theme import FONT, GREEN, GREY, INK, LINE, MUTED, VERMILLION, escape
@@ -22,7 +24,7 @@ __all__ = ["index_page", "learner_page", "write_html"]
 
 _MARKS = {"passed": "\u2713", "failed": "\u2717", "broken": "!"}
 _TONES = {"passed": GREEN, "failed": VERMILLION, "broken": VERMILLION}
-_CELL = f"padding:6px 14px 6px 0;border-bottom:1px solid {LINE};font-size:13px;text-align:left;vertical-align:top"
+_CELL = f"padding:6px 12px 6px 0;border-bottom:1px solid {LINE};font-size:13px;text-align:left;vertical-align:top"
 
 
 def write_html(grades: Grades, folder: pathlib.Path) -> None:
@@ -67,8 +69,7 @@ def _verdict(verdict: dict[str, Any], figure: dict[str, str] | None) -> str:
         parts.append(_listing(verdict["lines"]))
     if verdict["printed"]:
         parts += [paragraph("The answer printed:", top=10), _listing(verdict["printed"].splitlines()[:40])]
-    if verdict["advice"]:
-        parts.append(paragraph(verdict["advice"].strip(), top=10))
+    parts += [paragraph(" ".join(text.split()), top=10) for text in verdict["advice"].split("\n\n") if text.strip()]
     if verdict["seed"] is not None:
         seed, history = divmod(verdict["seed"], 1000)
         parts.append(note(f"See it again: evlab check FILE --question {verdict['question']} --seed {seed} "
@@ -77,27 +78,33 @@ def _verdict(verdict: dict[str, Any], figure: dict[str, str] | None) -> str:
 
 
 def _after(how: str, tried: int) -> str:
-    return escape(f" ({tried} histories)" if how == "passed" else " (not reached)" if how == "not reached" else "")
+    return escape(f" ({histories(tried)})" if how == "passed" else " (not reached)" if how == "not reached" else "")
 
 
 def _listing(lines: list[str]) -> str:
     text = "\n".join(escape(line, 400) for line in lines)
-    return (f'<pre style="margin:8px 0 0;padding:10px 12px;background:{GREY.tint};color:{INK};overflow-x:auto;'
-            f'border-radius:6px;font-family:{MONO};font-size:12px;line-height:1.5">{text}</pre>')
+    return (f'<pre style="margin:8px 0 0;padding:10px 12px;background:{GREY.tint};color:{INK};white-space:pre-wrap;'
+            f'overflow-wrap:anywhere;border-radius:6px;font-family:{MONO};font-size:12px;line-height:1.5">{text}</pre>')
 
 
 # ------------------------------------------------------------------------------------------------------- the index
 
 
 def index_page(grades: Grades) -> str:
-    """What to teach again, then everybody."""
+    """What to teach again, then everybody, lab by lab, then what could not be judged."""
     parts = [_heading(1, "Grades" + "".join(f", {name}: {find_lab(name).title}" for name in grades.labs))]
-    about = f"{len(grades.rows)} rows, seed {grades.seed}. Isolation: {grades.isolation}."
+    unjudged = [row for row in grades.rows if not row.verdicts]
+    about = f"Files: {len(grades.files)}, seed {grades.seed}. Isolation: {grades.isolation}."
+    if unjudged:
+        about += f" Not judged: {len(unjudged)}; the last table says why."
     if failed := grades.failed:
         about += f" In {len(failed)} rows the judge or a check failed by itself; their notes say so."
     parts.append(paragraph(about, colour=MUTED))
     parts += [_teach_again(lab, grades) for lab in grades.labs]
-    parts.append(_everybody(grades))
+    parts += [_everybody(lab, grades) for lab in grades.labs]
+    if unjudged:
+        lines = [_line([_link(row, row.file), words(row.note)]) for row in unjudged]
+        parts.append(card(_table(["file", "why"], lines), colour=VERMILLION.text, label="Not judged", width=1400))
     return _page("Grades", "".join(parts))
 
 
@@ -109,32 +116,42 @@ def _teach_again(lab: str, grades: Grades) -> str:
         verdicts = [row.verdicts[id] for row in rows if id in row.verdicts]
         passed = sum(verdict["status"] == "passed" for verdict in verdicts)
         counts = Counter(verdict["hint"] or verdict["status"] for verdict in verdicts if verdict["status"] != "passed")
-        lines.append(_row("th", [f"{id}  {question.title}", f"{passed} of {len(verdicts)} passed", ""]))
+        lines.append(_row("th", [f"{id}  {question.title}", f"{passed}\u00a0of\u00a0{len(verdicts)}\u00a0passed", ""]))
         for code, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
             advice = " ".join(hints[code].advice.split("\n\n")[0].split()) if code in hints else ""
             lines.append(_row("td", [code, str(count), advice]))
-    return card(_table(["mistake", "how often", "what to say about it"], lines),
+    return card(_table(["mistake", "how\u00a0often", "what to say about it"], lines),
                 label=f"What to teach again in {lab}", width=1100)
 
 
-def _everybody(grades: Grades) -> str:
-    questions = [id for of_lab in grades.labs.values() for id in of_lab]
-    lines = []
-    for row in grades.rows:
-        cells = [f'<a href="{row.page}.html">{escape(row.learner, 300)}</a>', escape(row.lab),
-                 *(_mark(row, id) for id in questions),
-                 escape(f"{points(row.total)} of {points(row.maximum)}" if row.lab else "0"), words(row.note)]
-        lines.append("<tr>" + "".join(f'<td style="{_CELL}">{cell}</td>' for cell in cells) + "</tr>")
-    return card(_table(["learner", "lab", *questions, "points", "note"], lines), label="Everybody", width=1400)
+def _everybody(lab: str, grades: Grades) -> str:
+    """Who did what in one lab."""
+    rows = [row for row in grades.rows if row.lab == lab and row.verdicts]
+    noted = ["note"] if any(row.note for row in rows) else []
+    head = ["learner", *(id.partition(".")[2] for id in grades.labs[lab]), "points", *noted]
+    lines = [_line([_link(row, row.learner), *(_mark(row, id) for id in grades.labs[lab]),
+                    escape(f"{points(row.total)}\u00a0of\u00a0{points(row.maximum)}"),
+                    *(words(row.note) for _ in noted)]) for row in rows]
+    return card(_table(head, lines), label=f"Everybody in {lab}", width=1400) if lines else ""
 
 
 def _mark(row: Row, id: str) -> str:
+    """A question's mark and mistake."""
     verdict = row.verdicts.get(id)
     if verdict is None:
         return ""
     tone = _TONES.get(verdict["status"], GREY)
-    said = f"{_MARKS.get(verdict['status'], '-')} {verdict['hint'] or verdict['status']}"
-    return f'<span style="color:{tone.text}">{escape(said)}</span>'
+    said = f"{_MARKS.get(verdict['status'], '-')}\u00a0{verdict['hint'] or verdict['status']}"
+    return f'<span style="color:{tone.text}">{_breakable(said, 300)}</span>'
+
+
+def _link(row: Row, text: str) -> str:
+    return f'<a href="{row.page}.html">{_breakable(text, 300)}</a>'
+
+
+def _breakable(text: str, most: int) -> str:
+    """Escaped text that may break between its words, so that a table fits on a sheet of paper."""
+    return re.sub("([_/])", r"\1<wbr>", escape(text, most))
 
 
 def _table(head: list[str], lines: list[str]) -> str:
@@ -143,7 +160,13 @@ def _table(head: list[str], lines: list[str]) -> str:
 
 
 def _row(tag: str, cells: list[str]) -> str:
-    return "<tr>" + "".join(f'<{tag} style="{_CELL}">{words(cell)}</{tag}>' for cell in cells) + "</tr>"
+    """A line of a table, of plain text."""
+    return _line([words(cell) for cell in cells], tag)
+
+
+def _line(cells: list[str], tag: str = "td") -> str:
+    """A line of a table, of cells that are HTML already."""
+    return "<tr>" + "".join(f'<{tag} style="{_CELL}">{cell}</{tag}>' for cell in cells) + "</tr>"
 
 
 def _heading(level: int, text: str) -> str:

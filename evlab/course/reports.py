@@ -115,8 +115,26 @@ def _output(verdict: dict[str, Any] | None, row: Row) -> str:
 
 
 def write_gradescope(grades: Grades, folder: pathlib.Path) -> None:
-    """FOLDER/results.json for a single submission, as Gradescope runs it; FOLDER/NAME/results.json for several."""
+    """FOLDER/results.json, where Gradescope looks; and of several files FOLDER/NAME/results.json for each.
+
+    Gradescope gives one learner's upload, which may hold more than the notebook: the one file that is judged counts. Of
+    two it would be a guess, so then no points are given, and the learner is told to hand in one.
+    """
     files = grades.files
-    for rows in files:
-        data = json.dumps(gradescope_results(rows, grades), indent=1).encode() + b"\n"
-        write_atomically((folder if len(files) == 1 else folder / rows[0].page) / "results.json", data)
+    results = [gradescope_results(rows, grades) for rows in files]
+    judged = [number for number, rows in enumerate(files) if any(row.verdicts for row in rows)]
+    whole = results[judged[0] if judged else 0]
+    if len(files) > 1:
+        for rows, result in zip(files, results, strict=True):
+            _write_results(folder / rows[0].page, result)
+        if len(judged) > 1:
+            said = f"Not judged: {len(judged)} files hold answers; hand in one of them."
+            whole = whole | {"score": 0, "tests": [], "output": said}
+        else:
+            others = [f"Not judged: {row.file}: {row.note}" for row in grades.rows if not row.verdicts]
+            whole = whole | {"output": "\n".join([whole["output"], *others] if judged else others)}
+    _write_results(folder, whole)
+
+
+def _write_results(folder: pathlib.Path, result: dict[str, Any]) -> None:
+    write_atomically(folder / "results.json", json.dumps(result, indent=1).encode() + b"\n")

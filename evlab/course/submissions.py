@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 import stat
+import unicodedata
 from dataclasses import dataclass
 
 from evlab.course.judge.answers import LARGEST
@@ -23,6 +24,8 @@ _KINDS = {stat.S_IFDIR: "it is a folder, not a file", stat.S_IFIFO: "it is a pip
           stat.S_IFSOCK: "it is a socket, not a file", stat.S_IFCHR: "it is a device, not a file",
           stat.S_IFBLK: "it is a device, not a file",
           stat.S_IFLNK: "it is a symbolic link; links are not followed, so that nobody hands in somebody else's file"}
+_READABLE = "look at its name, and at who may read it"
+_MENDS = {stat.S_IFDIR: "what lies in it is judged by itself", stat.S_IFLNK: "hand in the file itself"}
 
 
 class NothingHandedIn(EvlabError):
@@ -30,7 +33,12 @@ class NothingHandedIn(EvlabError):
 
 
 class Unfit(EvlabError):
-    """A submission that cannot be read; `what` is the note for its row."""
+    """A submission that cannot be read."""
+
+    @property
+    def note(self) -> str:
+        """What its row says."""
+        return f"{self.what}; {self.next_step}" if self.next_step else self.what
 
 
 @dataclass(frozen=True)
@@ -78,15 +86,15 @@ def read_submission(path: pathlib.Path) -> bytes:
         try:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
-                raise Unfit(_KINDS.get(stat.S_IFMT(status.st_mode), "it is not a file"))
+                raise Unfit(_what_it_is(stat.S_IFMT(status.st_mode)))
             if status.st_size > LARGEST:
-                raise Unfit(f"it is larger than {LARGEST // 1_000_000} MB")
+                raise Unfit(f"it is larger than {LARGEST // 1_000_000} MB", next_step="clear its outputs and save it")
             with open(descriptor, "rb", closefd=False) as file:
                 return file.read(LARGEST + 1)
         finally:
             os.close(descriptor)
     except OSError as error:
-        raise Unfit(f"it cannot be read: {error.strerror or error}") from error
+        raise Unfit(f"it cannot be read: {error.strerror or error}", next_step=_READABLE) from error
 
 
 def shown(text: object) -> str:
@@ -104,16 +112,16 @@ def _walk(root: pathlib.Path, without: set[pathlib.Path]):
         folders[:] = sorted(name for name in folders if _counts(real / here / name, without))
         for name in folders:
             if (root / here / name).is_symlink():
-                yield _submission(root, here / name, _KINDS[stat.S_IFLNK])
+                yield _submission(root, here / name, _note(stat.S_IFLNK))
             elif name.lower().endswith(".ipynb"):
-                yield _submission(root, here / name, _KINDS[stat.S_IFDIR])
+                yield _submission(root, here / name, _note(stat.S_IFDIR))
         notebooks = any(name.lower().endswith(".ipynb") for name in files)
         for name in files:
             if _counts(real / here / name, without) and not (name == "timestamp.txt" and notebooks):
                 yield _submission(root, here / name, _kind_note(root / here / name))
     for error in unreadable:
         yield _submission(root, pathlib.Path(os.path.relpath(error.filename, root)),
-                          f"the folder cannot be read: {error.strerror}")
+                          f"the folder cannot be read: {error.strerror}; {_READABLE}")
 
 
 def _counts(path: pathlib.Path, without: set[pathlib.Path]) -> bool:
@@ -124,13 +132,23 @@ def _kind_note(path: pathlib.Path) -> str:
     try:
         kind = stat.S_IFMT(path.lstat().st_mode)
     except OSError as error:
-        return f"it cannot be read: {error.strerror or error}"
-    return "" if kind == stat.S_IFREG else _KINDS.get(kind, "it is not a file")
+        return f"it cannot be read: {error.strerror or error}; {_READABLE}"
+    return "" if kind == stat.S_IFREG else _note(kind)
+
+
+def _what_it_is(kind: int) -> str:
+    return _KINDS.get(kind, "it is not a file")
+
+
+def _note(kind: int) -> str:
+    return Unfit(_what_it_is(kind), next_step=_MENDS.get(kind, "hand in a saved notebook")).note
 
 
 def _submission(root: pathlib.Path, name: pathlib.Path, note: str = "") -> Submission:
     file = shown(name.as_posix())
     learner = file[:-6] if file.lower().endswith(".ipynb") and len(file) > 6 else file
-    readable = re.sub(r"[^A-Za-z0-9]+", "-", learner)[:60].strip("-").lower()
+    plain = "".join(letter for letter in unicodedata.normalize("NFKD", learner.casefold())
+                    if not unicodedata.combining(letter))
+    readable = re.sub(r"[^a-z0-9]+", "-", plain)[:60].strip("-")
     page = f"{readable}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:10]}".strip("-")
     return Submission(root / name, learner, file, page, note)

@@ -9,6 +9,8 @@ import pathlib
 import signal
 import socket
 import stat
+import subprocess
+import sys
 import threading
 import time
 
@@ -77,7 +79,9 @@ MIXED = {
     "broken/too_large.ipynb": (b" " * 5_000_001, NONE, "", "larger than 5 MB"),
     "broken/other_notebook.ipynb": (notebook("x = 1"), NONE, "", "no answers of lab90"),
     "broken/answers.py": ("def twice(n): return 2 * n", NONE, "", "not a notebook"),
-    "broken/all.zip": (b"PK\x03\x04\xff", NONE, "", "not UTF-8"),
+    "broken/all.zip": (b"PK\x03\x04\xff", NONE, "", "it is a zip archive; unpack it"),
+    "broken/of_2014.ipynb": ('{"metadata": {}, "nbformat": 3, "worksheets": [{"cells": []}]}', NONE, "",
+                             "old format (Jupyter has not written it since 2015); open it in JupyterLab"),
     "names/=1+1.ipynb": (RIGHT + "\n", ALL, "", ""),
 }
 LEFT_OUT = {".hidden.ipynb": RIGHT, "right/.ipynb_checkpoints/right-checkpoint.ipynb": RIGHT, "__MACOSX/x.ipynb": RIGHT,
@@ -117,6 +121,7 @@ def test_every_row_is_right(graded, file):
         assert tuple(verdict["earned"] for verdict in row.verdicts.values()) == earned
         assert hint is None or row.verdicts["lab90.q1"]["hint"] == hint
     assert (note in row.note and not row.verdicts) if note else (not row.note and row.verdicts)
+    assert not note or "; " in row.note, "it says what to do"
 
 
 @pytest.mark.parametrize(("file", "note"), [
@@ -126,6 +131,7 @@ def test_every_row_is_right(graded, file):
 def test_what_is_no_file_has_a_row_that_says_so(graded, file, note):
     row = row_of(graded, file)
     assert note in row.note and row.total == 0 and not row.failed
+    assert "; " in row.note, "it says what to do"
 
 
 def test_nothing_else_has_a_row_and_the_rows_are_sorted(graded):
@@ -190,7 +196,9 @@ def test_labs_are_found_from_the_marks_and_a_file_may_hold_several(course, tmp_p
         ("none.ipynb", "", 0, 0), ("one.ipynb", "lab91", 2, 2)]
     hand_in(folder, {"another.ipynb": notebook(TWICE, TELL)})
     only = grade(folder, state=tmp_path / "state", lab="lab91")
-    assert row_of(only, "another.ipynb").note == "there are no answers of lab91 in it"
+    assert row_of(only, "another.ipynb").note == (
+        "there are no answers of lab91 in it; hand in the lab's notebook: an answer's cell begins with "
+        "`# answer: lab91.q1`")
     assert [(row.file, row.total, row.maximum) for row in only.rows] == [
         ("another.ipynb", 0, 2), ("both.ipynb", 2, 2), ("broken.ipynb", 0, 2), ("none.ipynb", 0, 2),
         ("one.ipynb", 2, 2)]
@@ -251,6 +259,13 @@ def test_a_hostile_name_is_shown_as_harmless_text(tmp_path, name):
     (found,) = find_submissions(tmp_path)
     assert found.learner.isprintable() and found.learner.encode() and os.fsencode(found.path) == path
     assert set(found.page) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+
+
+@pytest.mark.parametrize("name", ["M\u00fcller, J\u00f6rg", "Mu\u0308ller, Jo\u0308rg"])
+def test_a_page_has_its_learners_name_without_the_accents(tmp_path, name):
+    hand_in(tmp_path, {f"{name}/Stra\u00dfe.ipynb": "{}"})
+    (found,) = find_submissions(tmp_path)
+    assert found.page.startswith("muller-jorg-strasse-") and found.learner == f"{name}/Stra\u00dfe"
 
 
 # -------------------------------------------------------------------------------------------- again, and going on
@@ -314,6 +329,24 @@ def test_who_changes_a_check_or_a_hint_gets_new_grades(course, monkeypatch, tmp_
     assert len(set(digests[:4])) == 4 and digests[3] == digests[4]
 
 
+def test_every_module_that_a_check_uses_is_in_the_digest():
+    """In a process of its own, with the labs of the course and not those of these tests."""
+    program = """
+import pathlib, sys
+from evlab.course.grading_state import code_files
+from evlab.course.judge.labs import find_lab, lab_names
+from evlab.course.judge.verdict import Judge
+
+labs = [find_lab(name) for name in lab_names()]
+used = {pathlib.Path(module.__file__) for name, module in list(sys.modules.items())
+        if name.partition(".")[0] == "evlab" and getattr(module, "__file__", None)}
+print(len(labs), sorted(path.name for path in used - set(code_files(""))))
+"""
+    environment = {name: value for name, value in os.environ.items() if name != "EVLAB_COURSE"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout == "12 []\n"
+
+
 def test_a_state_file_cut_anywhere_in_its_last_line_loses_that_line_alone(tmp_path):
     path = tmp_path / "state"
     with StateFile(path) as kept:
@@ -339,6 +372,21 @@ def test_a_result_is_in_the_file_as_soon_as_it_is_added(tmp_path):
     with StateFile(tmp_path / "state") as kept:
         kept.add("key", {"note": "x"})
         assert json.loads((tmp_path / "state").read_bytes()) == {"key": "key", "result": {"note": "x"}}
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a device that is always full")
+def test_a_state_file_on_a_full_disk_keeps_what_was_there(tmp_path):
+    path = tmp_path / "state"
+    with StateFile(path) as kept:
+        kept.add("key 0", {"note": "x"})
+    with StateFile(path) as kept:
+        kept._file.close()
+        kept._file = open("/dev/full", "ab")  # noqa: SIM115 - closed by close
+        with pytest.raises(StateInUse, match="make room") as told:
+            kept.add("key 1", {"note": "y"})
+        assert "state cannot be written: No space left on device; what is in it is kept" in str(told.value)
+    with StateFile(path) as kept:
+        assert list(kept.results) == ["key 0"]
 
 
 def test_two_gradings_do_not_share_a_state_file(tmp_path):

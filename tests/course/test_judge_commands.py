@@ -83,6 +83,31 @@ def test_check_judges_every_lab_of_every_file(evlab, here):
     assert "0 of 3.5 points" in out and "not answered" in out and "Fill the gap." in out
 
 
+@pytest.mark.parametrize(("answer", "said"), [
+    ("x = 1", "`# answer: lab90.q1`.\n"),
+    (f"%%time\n{TWICE}", "; a cell holds that line further down, and it has to be the first"),
+    (f"# mine\n\n  #answer:LAB90.Q1 \r\n{TWICE[19:]}", "; a cell holds that line further down"),
+    (TWICE.replace("# answer: lab90.q1\n", ""), "; a cell without that line defines `twice`"),
+    (f"# answer: lab90.q11\n{TWICE[19:]}", "`# answer: lab90.q1`.\n")])
+def test_a_missing_cell_is_looked_for(evlab, here, answer, said):
+    hand_in(here, {"a.ipynb": notebook(answer, TELL)})
+    code, out, _ = evlab("check", "a.ipynb")
+    assert code == 1 and "There is no cell that begins with" in out and said in out, out
+
+
+def test_of_two_cells_for_one_question_the_last_counts_and_that_is_said_where_it_costs_points(evlab, here):
+    hand_in(here, {"a.ipynb": notebook(TWICE, TELL, GAP), "b.ipynb": notebook(GAP, TWICE, TELL)})
+    said = "2 cells begin with `# answer: lab90.q1`: the last one counts"
+    code, out, _ = evlab("check", "a.ipynb")
+    assert code == 1 and "q1  Twice: not answered" in out and said in out
+    code, out, _ = evlab("check", "b.ipynb")
+    assert code == 0 and "begin with" not in out
+    for _ in ("judged", "known"):
+        assert evlab("grade", ".")[0] == 0
+        with open("grades.csv") as file:
+            assert [(line["learner"], line["note"]) for line in csv.DictReader(file)] == [("a", said), ("b", "")]
+
+
 @pytest.mark.parametrize(("arguments", "said"), [
     ([], "FILE"), (["nowhere.ipynb"], "nowhere.ipynb is not judged"), (["empty.ipynb"], "is empty"),
     (["text.ipynb"], "is not a notebook"), (["."], "folder"), (["pipe"], "pipe"),
@@ -135,18 +160,20 @@ def test_grade_writes_every_output_and_says_where(evlab, here):
     arguments = ["grade", "in", "-j", "2", "--out", "new/grades.csv", "--jsonl", "new/all.jsonl", "--html", "new/pages",
                  "--gradescope", "new/scope", "--lab", "lab90", "--seed", "3"]
     code, out, _ = evlab(*arguments)
-    assert code == 0 and "3 files" in out and "isolation: " in out and "new/grades.csv" in out
+    assert code == 0 and "isolation: " in out and "new/grades.csv" in out
+    assert "evlab: 3 files; judged now: 2, known from before: 0, not judged: 1\n" in out
+    assert "evlab: eve.ipynb is not judged: it is not a notebook (its JSON cannot be read" in out
     with open("new/grades.csv") as file:
         assert [(line["learner"], line["total"]) for line in csv.DictReader(file)] == [
             ("alice", "3.5"), ("bob", "2.5"), ("eve", "0")]
     told = [json.loads(line) for line in (here / "new/all.jsonl").read_text().splitlines()]
     assert [line["seed"] for line in told] == [3, 3, 3] and told[1]["verdicts"][0]["seed"] // 1000 == 3
     assert len(list((here / "new/pages").iterdir())) == 4
-    assert len(list((here / "new/scope").rglob("results.json"))) == 3
+    assert len(list((here / "new/scope").glob("*/results.json"))) == 3
     names = ("new/grades.csv", "new/all.jsonl")
     before = [(here / name).read_bytes() for name in names]
     code, out, _ = evlab(*arguments)
-    assert code == 0 and "judged now: 0" in out
+    assert code == 0 and "judged now: 0, known from before: 2, not judged: 1" in out
     assert [(here / name).read_bytes() for name in names] == before
     assert b"sandbox" not in before[0], "what the machine offers is no part of a grade"
 
@@ -161,14 +188,22 @@ def test_grading_the_folder_one_stands_in_leaves_its_own_outputs_out(evlab, here
 def test_grade_ends_with_1_when_the_judge_failed(evlab, here):
     hand_in(here / "in", {"alice.ipynb": twice("return 'break the check'"), "bob.ipynb": RIGHT})
     code, out, _ = evlab("grade", "in", "-j", "1")
-    assert code == 1 and "alice.ipynb: a check of lab90.q1 failed by itself" in out
+    assert code == 1 and "alice.ipynb: a check of lab90.q1 failed by itself" in out and "next step: run" in out
+
+
+def test_the_terminal_names_some_that_were_not_judged_and_counts_the_others(evlab, here):
+    hand_in(here / "in", {f"{number:02}.txt": "" for number in range(23)})
+    code, out, _ = evlab("grade", "in", "-j", "1")
+    assert code == 0 and "evlab: 19.txt is not judged: it is empty; hand in" in out and "20.txt" not in out
+    assert "evlab: and 3 more; the column note of grades.csv says why" in out
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
     ([], "PATH"), (["nowhere"], "nowhere cannot be read"), (["void"], "nothing is handed in"),
     (["in", "--lab", "lab99"], "no lab 'lab99'"), (["in", "-j", "-1"], "-j"), (["in", "--out", "void"], "void"),
     (["in", "--out", "in/a.ipynb/x.csv"], "cannot be written"), (["in", "--html", "in/a.ipynb"], "in/a.ipynb"),
-    (["in", "--out", "x", "--jsonl", "./x"], "the same name")])
+    (["in", "--out", "x", "--jsonl", "./x"], "the same name"), (["in", "--out", "x", "--html", "x"], "the same name"),
+    (["in", "--out", "x", "--jsonl", "x.state.jsonl"], "the same name")])
 def test_a_mistake_with_grade_is_one_line(evlab, here, arguments, said):
     hand_in(here / "in", {"a.ipynb": RIGHT})
     (here / "void").mkdir()
@@ -183,6 +218,47 @@ def test_grades_never_take_the_place_of_a_notebook(evlab, here, option):
     found = evlab("grade", ".", option, "ann.ipynb")
     assert is_one_line(*found) and "ann.ipynb is a notebook" in found[2]
     assert (here / "ann.ipynb").read_bytes() == before and sorted(os.listdir(here)) == ["ann.ipynb", "bert.ipynb"]
+
+
+@pytest.mark.parametrize("option", ["--html", "--gradescope"])
+@pytest.mark.parametrize("folder", ["in", "in/.", "in/ann"])
+def test_pages_never_stand_among_submissions(evlab, here, option, folder):
+    hand_in(here / "in", {"ann/lab90.ipynb": RIGHT, "bert/lab90.ipynb": RIGHT})
+    found = evlab("grade", "in", option, folder)
+    assert is_one_line(*found) and "holds submissions" in found[2] and "name a folder of its own" in found[2]
+    assert sorted(path.name for path in (here / "in").rglob("*")) == ["ann", "bert", "lab90.ipynb", "lab90.ipynb"]
+
+
+def test_a_page_may_stand_beside_the_one_notebook_that_is_graded(evlab, here):
+    hand_in(here, {"ann.ipynb": RIGHT})
+    assert evlab("grade", "ann.ipynb", "--html", ".")[0] == 0 and (here / "index.html").exists()
+
+
+@pytest.mark.parametrize("option", ["--out", "--jsonl", "--html", "--gradescope"])
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_place_that_may_not_be_written_is_told_before_anything_is_judged(evlab, here, monkeypatch, option, exists):
+    hand_in(here / "in", {"ann.ipynb": RIGHT})
+    (here / "closed" / "there").mkdir(parents=True)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK or "closed" not in str(path))  # root may
+    place = "closed/there" if exists and option in ("--html", "--gradescope") else "closed/new"
+    found = evlab("grade", "in", option, place)
+    assert is_one_line(*found) and f"{place} cannot be written" in found[2] and "name another place" in found[2]
+    assert sorted(os.listdir(here)) == ["closed", "in"], "nothing was judged"
+
+
+def test_a_disk_that_is_full_keeps_what_is_judged_and_says_so(evlab, here, monkeypatch):
+    from evlab.course import report_html
+
+    def full(grades, place):
+        raise OSError(28, "No space left on device", str(place))
+
+    hand_in(here / "in", {"ann.ipynb": RIGHT})
+    with monkeypatch.context() as patch:
+        patch.setattr(report_html, "write_html", full)
+        code, out, err = evlab("grade", "in", "--html", "pages")
+    assert is_one_line(code, out, err) and "pages cannot be written: No space left" in err
+    assert "what is judged is kept; make room, or name another place, and run the same command again" in err
+    assert "judged now: 0, known from before: 1" in evlab("grade", "in", "--html", "pages")[1]
 
 
 @pytest.mark.parametrize("arguments", [["grade", ""], ["grade", ".", "--out", ""], ["grade", ".", "--html", ""],

@@ -113,8 +113,8 @@ def test_json_lines_hold_whole_verdicts_and_the_isolation():
 
 def test_gradescope_gets_a_valid_results_json(tmp_path):
     reports.write_gradescope(graded(row(), row("bob", note="it is empty")), tmp_path)
-    written = sorted(tmp_path.rglob("results.json"))
-    assert len(written) == 2 and all(path.parent.parent == tmp_path for path in written)
+    written = sorted(tmp_path.glob("*/results.json"))
+    assert len(written) == 2
     by_score = {result["score"]: result for result in (json.loads(path.read_text()) for path in written)}
     for score, result in by_score.items():
         assert result["visibility"] == "visible" and result["output_format"] == "text"
@@ -134,6 +134,19 @@ def test_one_submission_has_its_results_json_where_gradescope_looks(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["results.json"]
 
 
+@pytest.mark.parametrize(("rows", "score", "said"), [
+    ([row("data", note="it is no notebook"), row()], 1,
+     ["Judged with seed 17.", "Not judged: data.ipynb: it is no notebook"]),
+    ([row(), row("copy")], 0, ["Not judged: 2 files hold answers; hand in one of them."]),
+    ([row("a", note="it is empty"), row("b", note="it is large")], 0,
+     ["Not judged: a.ipynb: it is empty", "Not judged: b.ipynb: it is large"])])
+def test_an_upload_of_several_files_has_a_results_json_where_gradescope_looks(tmp_path, rows, score, said):
+    reports.write_gradescope(graded(*rows), tmp_path)
+    result = json.loads((tmp_path / "results.json").read_text())
+    assert result["score"] == score == sum(test["score"] for test in result["tests"])
+    assert result["output"].split("\n") == said and len(list(tmp_path.glob("*/results.json"))) == 2
+
+
 # ------------------------------------------------------------------------------------------------------------ HTML
 
 
@@ -147,7 +160,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attributes):
         self.found.append((tag, dict(attributes)))
-        if tag not in ("img", "meta", "br"):
+        if tag not in ("img", "meta", "br", "wbr"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -177,7 +190,7 @@ def test_pages_run_nothing_and_fetch_nothing_whatever_a_learner_wrote():
         assert page.open == [], "each tag is closed"
         assert {tag for tag, _ in page.found} <= {
             "html", "head", "meta", "title", "body", "h1", "h2", "p", "div", "ul", "li", "pre", "code", "table",
-            "thead", "tbody", "tr", "th", "td", "a", "span", "img", "br"}
+            "thead", "tbody", "tr", "th", "td", "a", "span", "img", "br", "wbr"}
         for tag, attributes in page.found:
             assert not [name for name in attributes if name.startswith("on")]
             assert attributes.get("src", "data:image/svg+xml;base64,").startswith("data:image/svg+xml;base64,")
@@ -196,7 +209,32 @@ def test_a_learners_page_shows_the_failing_history_in_a_picture_and_in_words():
     for text in ("0.000 s  bus begins tell", "Call <all>.", "email was told 0 times", "NOT_TOLD", "1 of 3.5 points",
                  "evlab check FILE --question lab90.q2 --seed 17 --history 3", "limits only, not a sandbox"):
         assert text in page.text
+    assert "twice as much (6 histories)" in " ".join(page.text.split())
     assert "\u2713 passed" in page.text and "\u2717 failed" in page.text, "a mark says it as well as a colour"
+
+
+def test_one_history_is_no_histories_and_an_advice_breaks_at_its_paragraphs_alone():
+    alone = verdict("lab90.q1", checks=[["twice as much", "passed", 1]])
+    page, _ = pages(row(q1=alone, q2=failed(advice="Call\n`all` of them.\n\nThen\nlook.\n")))
+    assert "(1 history)" in page.text and "1 histories" not in page.text
+    html = report_html.learner_page([row(q2=failed(advice="Call\nall of them.\n\nThen\nlook.\n"))], graded(row()))
+    assert ">Call all of them.</p>" in html and ">Then look.</p>" in html
+
+
+def test_each_lab_has_a_table_of_its_own_and_so_has_what_was_not_judged():
+    other = Row("ann", "ann.ipynb", "page-o", "lab91", {"lab91.q1": verdict("lab91.q1", points=2)}, 2)
+    grades = graded(row("alice"), row("bob", note="it is empty; hand in a file"), other)
+    grades.labs["lab91"] = {"lab91.q1": 2}
+    text = " ".join(Page(report_html.index_page(grades)).text.split())
+    first, second = text.partition("Everybody in lab91")[::2]
+    assert "Everybody in lab90 learner q1 q2 points alice \u2713 passed \u2717 NOT_ TOLD 1 of 3.5" in first
+    assert second.partition(" Not judged")[0] == " learner q1 points ann \u2713 passed 2 of 2"
+    assert "Not judged file why bob.ipynb it is empty; hand in a file" in second
+    (name,) = re.findall("Anna.*?</a>", report_html.index_page(graded(row("Anna_file_/lab90"))))
+    assert name == "Anna_<wbr>file_<wbr>/<wbr>lab90</a>", "a long name may break"
+    noted = graded(row("alice"), Row("carl", "carl.ipynb", "c", "lab90", row().verdicts, 3.5, "a check failed"))
+    assert "learner q1 q2 points note" in " ".join(Page(report_html.index_page(noted)).text.split())
+    assert "Files: 3, seed 17" in first and "Not judged: 1; the last table says why." in first
 
 
 def test_the_index_says_what_to_teach_again():

@@ -13,12 +13,14 @@ import pathlib
 import re
 import symtable
 import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from evlab.errors import EvlabError
 
-__all__ = ["Answers", "NotANotebook", "defined_names", "mark_of", "missing_names", "read_answers"]
+__all__ = ["Answers", "NotANotebook", "cells_of", "collect", "defined_names", "last_counts", "mark_of", "misplaced",
+           "missing_names", "read_answers"]
 
 MARK = re.compile(r"(?i)\A\s*#[ \t]*(answer|helper)[ \t]*:[ \t]*([A-Za-z0-9_.-]+)[ \t]*\r?(?:\n|\Z)")
 LONGEST_SOURCE = 100_000
@@ -33,11 +35,13 @@ class NotANotebook(EvlabError):
 
 @dataclass
 class Answers:
-    """The answers of one lab: sources by question, the helpers in order, and the notebook's other code."""
+    """The answers of one lab: sources by question, the helpers in order, and the notebook's other code. copies: how
+    many cells there are for each question that has more than one."""
 
     cells: dict[str, str] = field(default_factory=dict)
     helpers: list[str] = field(default_factory=list)
     others: list[str] = field(default_factory=list)
+    copies: dict[str, int] = field(default_factory=dict)
 
 
 def mark_of(source: str) -> tuple[str, str]:
@@ -67,6 +71,8 @@ def cells_of(data: bytes, name: str) -> list[str]:
     hand_in = "hand in the file that JupyterLab has saved, its name ends in .ipynb"
     if not data.strip():
         raise NotANotebook(f"{name} is empty", next_step=hand_in)
+    if data.startswith(b"PK\x03\x04"):
+        raise NotANotebook(f"{name} is a zip archive", next_step="unpack it; what lies in it can be judged")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -74,6 +80,9 @@ def cells_of(data: bytes, name: str) -> list[str]:
                            next_step=hand_in) from error
     try:
         notebook = json.loads(text)
+        if isinstance(notebook, dict) and "cells" not in notebook and "worksheets" in notebook:
+            raise NotANotebook(f"{name} is a notebook of an old format", why="Jupyter has not written it since 2015",
+                               next_step="open it in JupyterLab, save it, and hand in the file that it has saved")
         cells = notebook["cells"]
         return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     except (ValueError, RecursionError) as error:
@@ -90,12 +99,32 @@ def collect(sources: list[str], lab: str) -> Answers:
     for source in sources:
         kind, name = mark_of(source)
         if kind == "answer" and name.partition(".")[0] == lab:
+            if name in answers.cells:
+                answers.copies[name] = answers.copies.get(name, 1) + 1
             answers.cells[name] = source
         elif kind == "helper" and name == lab:
             answers.helpers.append(source)
         else:
             answers.others.append(source)
     return answers
+
+
+def misplaced(answers: Answers, question: str, defines: tuple[str, ...]) -> str:
+    """What is known of a question's missing cell: its mark stands in a wrong place, or a cell without one defines what
+    it has to define. "" if nothing is."""
+    mark = re.compile(rf"(?im)^[ \t]*#[ \t]*answer[ \t]*:[ \t]*{re.escape(question)}[ \t]*\r?$")
+    if any(mark.search(source) for source in answers.others):
+        return "a cell holds that line further down, and it has to be the first"
+    for name in defines:
+        if any(name in defined_names(source) for source in answers.others):
+            return f"a cell without that line defines `{name}`"
+    return ""
+
+
+def last_counts(answers: Answers, questions: Iterable[str]) -> str:
+    """What to say of those of the questions that more than one cell answers; "" if there is none."""
+    twice = [f"{answers.copies[id]} cells begin with `# answer: {id}`" for id in questions if id in answers.copies]
+    return f"{', '.join(twice)}: the last one counts" if twice else ""
 
 
 def defined_names(source: str) -> frozenset[str]:

@@ -19,6 +19,7 @@ import random
 import socket
 import sys
 import traceback
+import warnings
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any
 
@@ -282,6 +283,12 @@ def no_sleep(seconds: float) -> None:
                        "Ask for a later call instead: env.after(seconds, call)")
 
 
+def warned(message, category, filename: str, line: int, source: str | None = None) -> str:
+    """A warning as a line. It has a place if that is the answer's, and not one on the judge's machine."""
+    place = f"{filename}:{line}: " if filename.startswith("<answer ") else ""
+    return f"{place}{category.__name__}: {message}\n"
+
+
 def no_input(prompt: object = "") -> str:
     raise RuntimeError("nobody is there to type an answer")
 
@@ -303,6 +310,7 @@ def prepare(lacks: list[str]) -> tuple[int, list[str]]:
         getattr(evlab, name)
     time.sleep = no_sleep
     builtins.input = no_input
+    warnings.formatwarning = warned
     builtins.exit = builtins.quit = sys.exit
     sys.meta_path.insert(0, OnlyTheEvent())
     sys.argv = ["answer"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from evlab.course.judge.actor import Actor, AnswerBroke, AnswerRaised
-from evlab.course.judge.answers import LONGEST_SOURCE, Answers, defined_names, missing_names
+from evlab.course.judge.answers import LONGEST_SOURCE, Answers, defined_names, misplaced, missing_names
 from evlab.course.judge.cage import HELD_WORDS
 from evlab.course.judge.jail import Jail
 from evlab.course.judge.labs import Hint, hints_of
@@ -175,8 +175,9 @@ class Judge:
             return self._verdict(question, "not reached", text=f"it builds on {base}, {state}")
         source = answers.cells.get(question.id)
         if source is None:
-            return self._verdict(question, "missing", hint="MISSING",
-                                 text=f"there is no cell that begins with `# answer: {question.id}`")
+            known = misplaced(answers, question.id, question.defines)
+            return self._verdict(question, "missing", hint="MISSING", text=(
+                f"there is no cell that begins with `# answer: {question.id}`" + (f"; {known}" if known else "")))
         cells = [(f"helper {n}", helper) for n, helper in enumerate(answers.helpers, 1)]
         cells += [(used, answers.cells[used]) for used in _used(question, answers, self.lab)]
         wrong = _look(question, source, [helper for _, helper in cells], answers)

@@ -272,6 +272,24 @@ def test_a_process_that_does_not_read_does_not_stop_the_judge(jail, monkeypatch)
     assert broke.value.how == "stuck"
 
 
+def test_a_warning_names_a_line_of_the_answer_and_no_file_of_the_judge(jail):
+    actor = start(jail, """import warnings
+
+async def later(): ...
+
+def forgets():
+    later()
+    warnings.warn("look out")
+""")
+    with pytest.raises(AnswerRaised):
+        finish(actor.call("later"))
+    assert actor.printed() == "RuntimeWarning: coroutine 'later' was never awaited\n"
+    actor.reset(0)
+    finish(actor.call("forgets"))
+    assert actor.printed() == ("<answer q>:6: RuntimeWarning: coroutine 'later' was never awaited\n"
+                               "<answer q>:7: UserWarning: look out\n")
+
+
 def test_what_is_printed_is_kept_and_bounded(jail):
     actor = start(jail, "print('hello')\ndef work():\n    while True:\n        print('x' * 999)\n        yield\n"
                         "def much():\n    for _ in range(99): print('y' * 999)")
