@@ -1,8 +1,9 @@
 """The judge: finds the shortest history in which an answer breaks a promise, and names the mistake.
 
-Read question.py first: what an author writes. verdict.py runs it, actor.py talks to the answer's process, child.py is
-that process, protocol.py what they say to each other, cage.py what keeps the answer from doing harm. jail.py and
-processes.py start and end the processes. answers.py finds the answers in a notebook, labs.py the labs.
+Read question.py first: what an author writes. verdict.py runs it, actor.py talks to the answer's process, child.py
+starts in that process, stage.py is where the answer plays there, protocol.py what they say to each other, cage.py what
+keeps the answer from doing harm. jail.py and processes.py start and end the processes. answers.py finds the answers in
+a notebook, labs.py the labs.
 """
 
 from __future__ import annotations

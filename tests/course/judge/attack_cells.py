@@ -58,8 +58,8 @@ for name, lines in {
 PATCHED = "NOT_CALLED", "NONSENSE", "EXITS", "REPORT_SHAPE", "STOPS_AT_FAILURE"
 CELLS |= {f"patch: {name}": (PATCHED, "# answer: lab01.q1\n" + code) for name, code in {
     "the actor": '''
-import evlab.course.judge.child as child
-child.Actor.perform = lambda self, message: self.channel.send(["return", []])
+import evlab.course.judge.stage as stage
+stage.Actor.perform = lambda self, message: self.channel.send(["return", []])
 def deliver_all(event, subscribers): return []
 ''',
     "the protocol": '''
