@@ -904,6 +904,21 @@ def from_a_snapshot(case: Case):
         judge_load(ledger, stream, kept, banks.load("teller-1", stream))
 
 
+@q5.check("two banks know nothing of each other", histories=1)
+def two_banks(case: Case):
+    ledgers = [Ledger(case), Ledger(case)]
+    for number, ledger in enumerate(ledgers, 1):
+        ledger.give(ACCOUNT, *life(case, 1 + number), node=f"store-{number}")
+    banks = [Banks(case, ledger, 10) for ledger in ledgers]
+    for number in (1, 2, 1):
+        due = ledgers[number - 1].state(ACCOUNT)
+        state, version, _, entries = banks[number - 1].load("teller-1", ACCOUNT)
+        if not same(state, due) or version != 1 + number:
+            case.blame("ONE_FOR_ALL", f"the bank on store-{number} says version {describe(version)}, {said(state)}; "
+                                      f"in its store there is version {1 + number}, {said(due)}",
+                       *case.entries("note"), *entries)
+
+
 @q5.check("a load reads what the snapshot does not hold, and no more", histories=1)
 def reads_little(case: Case):
     ledger, kept, more = Ledger(case), case.random.randint(8, 12), case.random.randint(2, 4)

@@ -540,12 +540,15 @@ def damage_comes_out(case: Case):
                                f"{listed(got)} was found, and not a word of it", damaged, *case.entries())
 
 
-@q3.check("an index that lies is not believed", histories=5)
+@q3.check("an index that lies is not believed", histories=6)
 def index_may_lie(case: Case):
-    form, records = turn(case, 5), stock(case, 6, base=10)
+    form, records = turn(case, 6), stock(case, 6, base=10)
+    if form == 5:  # a value in which the offset stands, as in a log of commits
+        records[4] = (*records[4][:2], struct.pack(">q", records[2][0]))
     file, at = file_of(records), places(records)
-    # the byte of a later frame; the middle of one; behind the end; where a length seems to fit; and two lies in a row
-    lie = (at[4], at[2] + 7, len(file) + 40, at[3] - 4, at[2] + 7)[form]
+    # the byte of a later frame; the middle of one; behind the end; where a length seems to fit; two lies in a row;
+    # where the offset stands, and no frame
+    lie = (at[4], at[2] + 7, len(file) + 40, at[3] - 4, at[2] + 7, at[5] - 8)[form]
     index, offset = [(records[2][0], lie)], records[3][0]
     if form == 4:
         index = [(records[1][0], at[4]), *index]
@@ -554,6 +557,8 @@ def index_may_lie(case: Case):
     where = f"the index has offset {records[2][0]} at byte {lie}, and it stands at byte {at[2]}"
     if form == 4:
         where = f"both entries of the index, {pairs(index)}, lie"
+    if form == 5:
+        where += f"; what looks like that offset at byte {lie} is a value"
     try:
         got = reading(case, records, file, index, offset)
     except AnswerRaised as error:

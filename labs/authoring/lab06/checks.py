@@ -213,7 +213,8 @@ def all_handled(case: Case, group: Group, *, once: bool = True) -> None:
         if key in {one.key for one in group.handled}:
             case.blame("ONE_PER_KEY", f"{said(place)} of {key} was never handled, and another record of {key} was",
                        *entries)
-        case.blame("NOT_HANDLED", f"{said(place)} of {key} was never handled", *entries)
+        topic = "" if group.topic == "orders" else f", of the topic {group.topic},"
+        case.blame("NOT_HANDLED", f"{said(place)} of {key}{topic} was never handled", *entries)
     for number in range(len(group.ends)):
         first = list(dict.fromkeys(place for place in done if place[0] == number))
         if first != sorted(first):
@@ -272,7 +273,8 @@ def all_are_handled(case: Case):
 
 @q2.check("when all is done, the next offset of each partition is committed", histories=4)
 def next_is_committed(case: Case):
-    group = Group(case, loop, keys_for(case, *((2, 0), (3, 1), (2, 4), (3, 5))[turn(case, 4)]), batch=6)
+    group = Group(case, loop, keys_for(case, *((2, 0), (3, 1), (2, 4), (3, 5))[turn(case, 4)]), batch=6,
+                  topic=("orders", "payments")[turn(case, 2)])
     group.join(A)
     group.later(6.0, keys_for(case, 1, 2, first=2))
     group.run(20)
@@ -332,6 +334,8 @@ def undone(case: Case, group: Group, bad, name: str) -> None:
     if bad in done:
         return
     failed = [one.entry for one in group.done if not one.fine]
+    if not failed:
+        case.blame("NOT_HANDLED", f"{said(bad)} was never tried", *case.entries("note"))
     if not group.deaths and not any(number > bad[1] for one in group.commits for number in one.offsets.values()):
         what = f"`{name}` kept it: {len(failed)} attempt{'s' * (len(failed) > 1)} so far"
         what = f"`{name}` returned as if all were well" if group.ended else what
@@ -403,7 +407,8 @@ def done_by(group: Group, node: str, entry: int) -> list:
 @q3.check("one commit for `every` records, and it says all that is done", histories=4)
 def one_for_many(case: Case):
     every = (2, 3, 3, 4)[turn(case, 4)]
-    group = Group(case, rounds(every), keys_for(case, *((2, 0), (2, 1), (1, 4), (3, 2))[turn(case, 4)]), batch=2)
+    group = Group(case, rounds(every), keys_for(case, *((2, 0), (2, 1), (1, 4), (3, 2))[turn(case, 4)]), batch=2,
+                  topic=("orders", "payments")[turn(case, 2)])
     group.join(A)
     group.later(6.0, keys_for(case, 2, 2, first=2))
     group.later(12.0, keys_for(case, 3, 2, first=3))
@@ -673,7 +678,7 @@ def poison_is_set_aside(case: Case):
     form, keys = turn(case, 5), keys_for(case, 3, 1)
     bad, attempts = (0, (0, 1, 2, 1, 0)[form]), (3, 3, 2, 4, 3)[form]
     flaky = (1, 0) if form == 4 else None  # at the same offset of another partition one fails once
-    group = Group(case, past(attempts), keys, batch=(1, 4)[turn(case, 2)],
+    group = Group(case, past(attempts), keys, batch=(1, 4)[turn(case, 2)], topic=("orders", "payments")[turn(case, 2)],
                   fails=lambda place, tried: place == bad or place == flaky and tried == 1)
     group.error = TimeoutError if form == 1 else ValueError
     group.join(A)
@@ -683,8 +688,9 @@ def poison_is_set_aside(case: Case):
     for entry, place, _ in group.aside:
         runs = group.entries_of(place)
         if place in (bad, flaky) and len(runs) < attempts:
+            failed = [one.entry for one in group.done if not one.fine and one.entry < entry]
             case.blame("PARKS_TOO_EARLY", f"{said(place)} was set aside after {len(runs)} of {attempts} attempts",
-                       *runs, entry)
+                       *failed, entry)
     parked = [entry for entry, place, _ in group.aside if place == bad]
     runs = group.entries_of(bad)
     nothing_lost(case, group, "SKIPS", f"failed {len(runs)} times")

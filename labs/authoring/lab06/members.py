@@ -63,10 +63,10 @@ class Group:
 
     def __init__(self, case: Case, start: Callable[..., Generator], keys: list[list[str]], *, batch: int = 10,
                  crash_at: int = 0, fails: Callable[[Place, int], bool] = lambda place, times: False,
-                 slow: dict[Place, float] | None = None, max_poll_interval: float = 300.0):
+                 slow: dict[Place, float] | None = None, max_poll_interval: float = 300.0, topic: str = TOPIC):
         self.case, self.world, self.start = case, case.world, start
         self.batch, self.crash_at, self.fails, self.slow = batch, crash_at, fails, dict(slow or {})
-        self.max_poll_interval = max_poll_interval
+        self.max_poll_interval, self.topic = max_poll_interval, topic
         self.moments, self.stopping, self.most_deaths = 0, False, 2
         self.records: dict[Place, Port] = {}
         self.done: list[Done] = []
@@ -95,8 +95,8 @@ class Group:
         """How many more times records will come."""
         self.ends = [0] * len(keys)
         self.log = Log(env=self.world)
-        self.log.create_topic(TOPIC, len(keys))
-        self.log.create_topic(f"{TOPIC}.aside", 1)
+        self.log.create_topic(topic, len(keys))
+        self.log.create_topic(f"{topic}.aside", 1)
         self.producer = Producer(self.log.client())
         self.send(keys)
 
@@ -106,9 +106,9 @@ class Group:
         """Write records: of each partition the keys, in order."""
         for number, names in enumerate(keys):
             for key in names:
-                self.producer.send(TOPIC, b"", key=key, partition=number)
+                self.producer.send(self.topic, b"", key=key, partition=number)
                 place = number, self.ends[number]
-                self.records[place] = Port(f"record {said(place)} of {key}", topic=TOPIC, partition=number,
+                self.records[place] = Port(f"record {said(place)} of {key}", topic=self.topic, partition=number,
                                            offset=place[1], key=key, value="")
                 self.ends[number] += 1
 
@@ -167,7 +167,7 @@ class Group:
     def committed(self) -> dict[int, int]:
         """The next offset to read by partition, where there is one."""
         rows = self.log.lag(GROUP)
-        return {row.partition: row.committed for row in rows if row.topic == TOPIC and row.committed is not None}
+        return {row.partition: row.committed for row in rows if row.topic == self.topic and row.committed is not None}
 
     @property
     def behind(self) -> dict[int, int]:
@@ -235,8 +235,9 @@ class _Member:
         self.refused = 0
         """Commits that were refused since the last poll."""
         group.tries = {}
-        self.consumer = Consumer(group.log.client(node), GROUP, TOPIC, session_timeout=3.0, heartbeat_interval=1.0,
-                                 max_poll_interval=group.max_poll_interval, on_revoked=self._revoked)
+        self.consumer = Consumer(group.log.client(node), GROUP, group.topic, session_timeout=3.0,
+                                 heartbeat_interval=1.0, max_poll_interval=group.max_poll_interval,
+                                 on_revoked=self._revoked)
         self.port = Port("consumer", verbs={"poll": self.poll, "commit": self.commit, "assignment": self.assignment})
         self.handle_port = Port("handle", self.handle)
         self.aside_port = Port("aside", verbs={"send": self.set_aside, "parked": self.parked})
@@ -267,10 +268,10 @@ class _Member:
     def commit(self, offsets: Any = None) -> Generator:
         self._still_on()
         if not isinstance(offsets, dict) or not all(
-                isinstance(key, tuple) and len(key) == 2 and key[0] == TOPIC and type(key[1]) is int
+                isinstance(key, tuple) and len(key) == 2 and key[0] == self.group.topic and type(key[1]) is int
                 and 0 <= key[1] < len(self.group.ends) and type(offset) is int and offset >= 0
                 for key, offset in offsets.items()):
-            raise WrongCall(f'commit needs a dict such as {{("orders", 0): 17}}, not {offsets!r:.60}')
+            raise WrongCall(f'commit needs a dict such as {{("{self.group.topic}", 0): 17}}, not {offsets!r:.60}')
         if not offsets:
             return
         self.group.moment(self.node)
@@ -326,8 +327,8 @@ class _Member:
         tried = self.group.tries[place] = self.group.tries.get(place, 0) + 1
         operation = self.history.invoke("handle", f"{said(place)} {key}", node=self.node)
         fine = not self.group.fails(place, tried)
-        one = Done(operation.number, self.node, place, key, fine, (TOPIC, place[0]) in self.consumer.assignment,
-                   self.polls, self.world.now())
+        owned = (self.group.topic, place[0]) in self.consumer.assignment
+        one = Done(operation.number, self.node, place, key, fine, owned, self.polls, self.world.now())
         if not self.revoking:
             yield WORK
             if place in self.group.froze:
@@ -340,7 +341,8 @@ class _Member:
         self.group.done.append(one)
         if not fine:
             operation.fail(self.group.error.__name__)
-            raise self.group.error(f"{key} has no address")
+            why = f"{key} has no address" if self.group.error is ValueError else f"no answer about {key}"
+            raise self.group.error(why)
         operation.ok()
         self.group.moment(self.node)
 
@@ -358,7 +360,7 @@ class _Member:
         self.group.moment(self.node)
         operation = self.history.invoke("set aside", f"{said(place)} {key}", node=self.node)
         producer = Producer(self.group.log.client(self.node))
-        yield producer.send(f"{TOPIC}.aside", b"", key=key)
+        yield producer.send(f"{self.group.topic}.aside", b"", key=key)
         operation.ok()
         self.group.aside.append((operation.number, place, key))
         self.group.moment(self.node)

@@ -334,6 +334,15 @@ def older(case: Case):
             f"{committed} is older than the oldest point, {points[0][0]}")
 
 
+@q2.check("a call knows nothing of the calls before it", histories=1)
+def looked_up_again(case: Case):
+    seconds_of(case, [(100, 0.0), (200, 10.0), (9_000, 20.0)], 150, 25.0, "WRONG_TIME")
+    points = [(100, 30.0), (220, 70.0)]  # another partition
+    got = seconds_of(case, points, 210, 75.0, "REMEMBERS")
+    compare(case, got, due_seconds(points, 210, 75.0), {}, "REMEMBERS",
+            "another partition was asked about, after the first one")
+
+
 # ------------------------------------------------------------------------------------------------- q3: is it ill?
 
 q3 = lab.question("q3", "Ill, or only busy?", points=3, defines="health")
@@ -395,9 +404,13 @@ def too_few(case: Case):
            "TOO_EARLY", f"there are only {count} commits")
 
 
-@q3.check("no lag now, no illness", histories=2)
+@q3.check("no lag now, no illness", histories=3)
 def no_lag(case: Case):
     offsets = moving(case, 0)
+    if turn(case, 3) == 2:
+        judged(case, window(offsets, [30] * 10), [offsets[-1] - 9, offsets[-1] - 4], 46.0, "OK", "LAG_OF_THEN",
+               "the last commit is newer than the newest end that was looked up, so nothing is waiting now")
+        return
     judged(case, window(offsets, [30] * 10), [offsets[-1]] * 3, 5_000.0 if turn(case, 2) else 46.0, "OK",
            "LAG_OF_THEN", "the end of the log is where the group stands, so nothing is waiting now")
 
@@ -486,9 +499,9 @@ def caught_up(case: Case):
            "at one of its commits nothing was waiting")
 
 
-@q3.check("the same offset is STALL, and a lag that never falls is WARN", histories=8)
+@q3.check("the same offset is STALL, and a lag that never falls is WARN", histories=10)
 def stall_and_warn(case: Case):
-    form, offsets = turn(case, 4), moving(case)
+    form, offsets = turn(case, 5), moving(case)
     rising = [100 + (0 if number in (3, 4) else 20) * number for number in range(10)]
     rising = sorted(rising)
     if form == 0:
@@ -498,14 +511,26 @@ def stall_and_warn(case: Case):
         offsets = [offsets[0] - (50, 30, 20)[number - 3] if 3 <= number < 6 else offsets[0] for number in range(10)]
         judged(case, window(offsets, rising), [offsets[-1] + rising[-1]] * 3, 47.0, "WARN", "STALL_THOUGH_MOVING",
                "it ends where it began, and moved in between")
-    elif form == 1:
-        rising[4] = rising[3]
+    elif form in (1, 4):
+        rising = [*rising[:4], rising[3], *rising[5:]] if form == 1 else [rising[5]] * 10
         judged(case, window(offsets, rising), [offsets[-1] + rising[-1]] * 3, 47.0, "WARN", "MISSES_WARN",
                "it moves, and between no two commits did the lag fall")
     else:
         rising[5] = rising[4] - 30
         judged(case, window(offsets, rising), [offsets[-1] + rising[-1]] * 3, 47.0, "OK", "WARNS_TOO_SOON",
                "the lag is higher than at first, and it fell once on the way")
+
+
+@q3.check("the first rule that fits decides", histories=2)
+def first_rule(case: Case):
+    offsets, lags = moving(case), [300 - 10 * number for number in range(10)]
+    if turn(case, 2):
+        offsets = [offset if number < 4 else offset - 900 for number, offset in enumerate(offsets)]
+        what = "it went back, and then fell silent"
+    else:
+        lags[3], what = 0, "at one of its commits nothing was waiting, and then it fell silent"
+    judged(case, window(offsets, lags), [offsets[-1] + 400] * 3, 500.0, "STOP", "OTHER_ORDER",
+           f"{what}: ten commits took 45 s, and the last is 455 s ago")
 
 
 # --------------------------------------------------------------------------------------------- q4: a day of traffic

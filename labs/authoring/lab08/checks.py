@@ -43,7 +43,7 @@ q1 = lab.question("q1", "Does this key match?", points=2, defines="matches")
 def compare(case: Case, hint: str, pairs: list[tuple[str, str]], why: str = "") -> None:
     """Ask about each pair; blame the first one that is answered wrongly.
 
-    If a new process answers it well, it was not this pair, but what the code has kept of another one.
+    If it is answered well where nothing was asked before, the mistake is what the code has kept of another pair.
     """
     for pattern, key in pairs:
         due = topic_matches(pattern, key)
@@ -57,7 +57,9 @@ def compare(case: Case, hint: str, pairs: list[tuple[str, str]], why: str = "") 
         earlier.append((pattern, key, got))
         if got is due:
             continue
-        alone = case.wait(case.actor("exchange", fresh=True).call("matches", pattern, key), "exchange")
+        actor = case.actor("exchange")
+        actor.reset(case.world.seed, "exchange/1")  # as a new process, and with the same hashes
+        alone = case.wait(actor.call("matches", pattern, key), "exchange")
         for asked, about, said in earlier[-4:] if alone is due else earlier[-1:]:
             case.history.invoke("matches", f'"{asked}" "{about}"', node="exchange").ok(describe(said))
         last = case.entries()[-1]
@@ -690,6 +692,9 @@ def killed_in_between(case: Case):
     if not shop.done(other):
         case.blame("ACKS_FIRST_AGAIN", f"the worker was killed, and {other} was never worked on", *kills,
                    *shop.entries(other))
+    if len(shop.tried(order)) < run.attempts:
+        case.blame("COUNTS_DELIVERIES", f"{order} has {_times(run.attempts)}; the worker was killed, and it was "
+                   f"parked after {_times(len(shop.tried(order)))}", *kills, *shop.entries(order))
     if len(shop.tried(order)) > run.attempts * (1 + _copies(shop, order, kills[0])):
         case.blame("FORGETS_COUNT", f"{order} has {run.attempts} attempts; the worker was killed in between, and it "
                    f"was tried {len(shop.tried(order))} times", *kills, *shop.entries(order))

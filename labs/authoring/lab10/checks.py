@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import pathlib
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from itertools import count, product
 from typing import Any
 
@@ -47,6 +47,24 @@ def forget(case: Case) -> None:
     case.history.cause = None
 
 
+def by_itself(case: Case, node: str, story: Callable[[], Any]) -> Any:
+    """Tell this story. If it goes wrong, and goes well in a process that was asked nothing before, the mistake is what
+    the code has kept of the stories before it."""
+    try:
+        return story()
+    except Blame as blame:
+        told = list(case.history.entries)
+        case.actor(node).reset(case.world.seed, f"{node}/1")  # as a new process, and with the same hashes
+        try:
+            story()
+        except (Blame, AnswerRaised):
+            case.history.entries[:] = told
+            raise blame from None
+        case.history.entries[:] = told
+        case.blame("REMEMBERS", f"{blame.mistake.text}; asked first in a new process, it answers well",
+                   *[entry.number for entry in told])
+
+
 # ---------------------------------------------------------------------------------------- q1: the compensation list
 
 q1 = lab.question("q1", "What is undone, and in which order", points=2, defines="compensations")
@@ -60,6 +78,10 @@ def due_undos(steps: list[dict], outcomes: dict[str, str]) -> list[str]:
 
 
 def compare_list(case: Case, steps: list[dict], outcomes: dict[str, str], hint: str = "") -> None:
+    by_itself(case, "bus", lambda: compare_alone(case, steps, outcomes, hint))
+
+
+def compare_alone(case: Case, steps: list[dict], outcomes: dict[str, str], hint: str = "") -> None:
     forget(case)
     for one in steps:
         case.history.note(f"{one['name']}, {one['kind']}: {outcomes.get(one['name'], 'not asked')}", node="saga")
@@ -136,6 +158,9 @@ def list_at_pivot(case: Case):
         compare_list(case, STEPS, answered(STEPS, *outcomes))
     for last in ("unknown", "refused"):
         compare_list(case, STEPS, answered(STEPS, "done", "done", "done", last))
+    undoable = [RESERVE, SHIP, step("GivePoints", LATER, "TakePoints")]
+    for outcomes in ("done", "done", "done"), ("done", "unknown", "unknown"), ("done", "refused"):
+        compare_list(case, undoable, answered(undoable, *outcomes))
 
 
 @q1.check("a step with nothing to undo has no entry, and stops nothing", histories=2)
@@ -269,7 +294,8 @@ def plain_stock(case: Case):
     free = (5, 10)[turn(case)]
     for messages in ([reserve()], [reserve(pieces=free)], [reserve(pieces=free + 1)], [reserve(), release()],
                      [reserve(), reserve(B, 3), release()], [reserve(), reserve(B, free), release()],
-                     [reserve(pieces=free), release(), reserve(B, free), release(B)]):
+                     [reserve(pieces=free), release(), reserve(B, free), release(B)],
+                     [reserve(pieces=free + 1), reserve(B, 2)]):
         deliver(case, free, messages, "RELEASES_WRONG")
 
 
@@ -370,6 +396,10 @@ def often(number: int) -> str:
 
 def settle(case: Case, kind: str, fates: tuple[str, ...], attempts: int = 3) -> int:
     """One story, and how many of its fates were met."""
+    return by_itself(case, "orders", lambda: settle_alone(case, kind, fates, attempts))
+
+
+def settle_alone(case: Case, kind: str, fates: tuple[str, ...], attempts: int) -> int:
     forget(case)
     service, began = Silent(case, kind, fates), case.world.now()
     case.history.note(f"{kind}, {attempts} attempt{'s' * (attempts > 1)}", node="orders")
@@ -509,6 +539,8 @@ class Run(lives.Lives):
     def before(self, asked: Event) -> None:
         """What may not be asked now."""
         type, names = asked.type, [one["name"] for one in self.steps]
+        if self.unwritten:
+            self.blame("ASKS_UNWRITTEN", f"{self.unwritten} could not be written, and {type} is asked all the same")
         ended = self.end and f"the saga is {self.end}, `run` is called again, and {type} is asked once more"
         if ended and not self.stream:
             self.blame("LOSES_STATE", f"{ended}: nothing was written")
@@ -532,7 +564,7 @@ class Run(lives.Lives):
                     self.blame("SKIPS_SILENT", f"{later[-1]} did not answer, and {text}")
                 self.blame("UNDOES_FORWARD", text)
         elif self.undone:
-            self.blame("TURNS_AGAIN", f"the saga had turned back, and {type} is asked")
+            self.blame("TURNS_AGAIN", ended or f"the saga had turned back, and {type} is asked")
         elif names.index(type) and not any(one[0] == names[names.index(type) - 1] and one[2] == "done"
                                            for one in self.asked):
             self.blame("SKIPS_STEP", f"{type} is asked, and {names[names.index(type) - 1]} is not done")
@@ -693,3 +725,12 @@ def kill_everywhere(case: Case, steps: list[dict], fates: Fates, allowed: tuple[
             if state not in seen:
                 seen.add(state)
                 one(first, second)
+
+
+@q4.check("what could not be written is not asked", histories=7)
+def full_disk(case: Case):
+    """The disk is full at one write. The error comes out, and there is room again in the next life."""
+    if turn(case) < 4:
+        to_the_end(case, {}, "completed", full=1 + turn(case))
+    else:
+        to_the_end(case, {"ShipParcel": NO}, "compensated", full=3 + turn(case))

@@ -12,7 +12,7 @@ from typing import Any
 
 from evlab.course.judge import AnswerBroke, AnswerRaised, Case, Port
 from evlab.course.judge.actor import WrongCall
-from evlab.errors import Timeout
+from evlab.errors import EvlabError, Timeout
 from evlab.event import Event
 from evlab.sim.history import describe
 from evlab.store import ANY, EventStore
@@ -24,12 +24,15 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+")
 
 
 class Lives:
-    """One order. `kills`: the calls before which its orchestrator is killed, counted over all its lives."""
+    """One order. `kills`: the calls before which its orchestrator is killed, counted over all its lives. `full`: the
+    write that finds the disk full, 0 for none."""
 
     def __init__(self, case: Case, steps: list[dict], fates: Fates, order: str, kills: tuple[int, ...] = (),
-                 store: EventStore | None = None, attempts: int = 3):
+                 store: EventStore | None = None, attempts: int = 3, full: int = 0):
         self.case, self.steps, self.fates, self.kills, self.order = case, steps, fates, kills, order
-        self.attempts = attempts
+        self.attempts, self.full, self.writes = attempts, full, 0
+        self.unwritten = ""
+        """What could not be written in this life, until something can."""
         self.store = store or EventStore(env=case.world)
         self.began = case.world.now()
         self.calls, self.lives, self.dead, self.after_death, self.killed_at = 0, 0, False, 0, ""
@@ -80,11 +83,17 @@ class Lives:
         named = ", ".join(one.type for one in given if isinstance(one, Event))
         self._call(f"write {named}")
         operation = self.case.history.invoke(f"write {named}", node="orders")
+        self.writes += 1
+        if self.writes == self.full:
+            operation.fail("the disk is full")
+            self.unwritten = named or "nothing"
+            raise EvlabError("the disk is full, and nothing was written")
         try:
             rows = self.store.append(stream, events, expected)
         except Exception as error:
             operation.fail(type(error).__name__)
             raise
+        self.unwritten = ""
         operation.ok(f"version {self.store.version(stream)}")
         self.stream += [(row.event.type, row.event.id, row.event.data) for row in rows]
         return _ports(rows)
@@ -137,9 +146,9 @@ class Lives:
     def live(self) -> Any:
         """Call `run` until it has ended by itself; what it returned."""
         ports = Port("store", verbs={"read": self.read, "append": self.append}), Port("ask", self.ask)
-        for _ in range(len(self.kills) + 1):
+        for _ in range(len(self.kills) + bool(self.full) + 1):
             self.lives += 1
-            self.dead, self.after_death = False, 0
+            self.dead, self.after_death, self.unwritten = False, 0, ""
             if self.lives > 1:
                 self.case.history.add("restart", f"life {self.lives}", node="orders")
             actor = self.case.actor("orders")
@@ -153,7 +162,7 @@ class Lives:
                 if not self.dead:
                     raise
             except AnswerRaised as error:
-                if not self.dead:
+                if not self.dead and not self.unwritten:
                     self.raised(error)
             else:
                 if not self.dead:

@@ -1,0 +1,16 @@
+# Keeps the hash of the event, which another process does not know.
+# expect: lab04.q3 fails, hint=DONE_NOT_MARKED
+
+# answer: lab04.q3
+def on_event(db, event, version):
+    if event.type == "PriceChanged":
+        db.execute("INSERT INTO prices VALUES (?, ?, ?) ON CONFLICT (product) DO UPDATE SET cents = excluded.cents,"
+                   " version = excluded.version WHERE excluded.version > version",
+                   [event.key, event.data["cents"], version])
+    if event.type == "ItemsSold":
+        db.begin()
+        if not db.execute("SELECT 1 FROM seen WHERE id = ?", [str(hash(event))]):
+            db.execute("INSERT INTO seen VALUES (?)", [str(hash(event))])
+            db.execute("INSERT INTO sold VALUES (?, ?) ON CONFLICT (product) DO UPDATE SET pieces = pieces +"
+                       " excluded.pieces", [event.key, event.data["pieces"]])
+        db.commit()
