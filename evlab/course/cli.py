@@ -10,15 +10,48 @@ from evlab.errors import EvlabError
 
 __all__ = ["main"]
 
+READER_LEFT = 128 + 13
+"""The exit code of a program that SIGPIPE (13) ended: neither a success nor a check that fails."""
+
+
+class _ReaderLeft(Exception):
+    """Nobody reads the output any more."""
+
+
+class _Output:
+    """A stream whose reader may leave. click and rich would take a `BrokenPipeError` for a check that fails, and end
+    with 1; of this error they know nothing."""
+
+    def __init__(self, stream):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            raise _ReaderLeft from None
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            raise _ReaderLeft from None
+
+    def __getattr__(self, name: str):
+        return getattr(self._stream, name)
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run `evlab` with these arguments (the command line's by default) and return its exit code.
 
-    0 is success, 1 a check that fails, 2 a mistake of the user: one line says what it is and the next step.
+    0 is success, 1 a check that fails, 2 a mistake of the user: one line says what it is and the next step. 130 is
+    Ctrl-C. 141 is a reader of the output who left before its end, as in `evlab drill --all | head`: it ends there and
+    says nothing. These two are a shell's own numbers, 128 and the signal's.
     """
     try:
         _make_streams_safe()
-        code = _run(arguments)
+        with contextlib.redirect_stdout(_Output(sys.stdout) if sys.stdout is not None else None):
+            code = _run(arguments)
         if sys.stdout is not None:
             sys.stdout.flush()
         return code
@@ -31,9 +64,9 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         return _mistake(f"the package {error.name} is not installed",
                         "run `make lab`, or `pip install -e \".[lab]\"` in the course's folder")
-    except BrokenPipeError:  # as in `evlab progress | head -1`
+    except (_ReaderLeft, BrokenPipeError):
         _forget_output()
-        return 0
+        return READER_LEFT
     except OSError as error:  # a disk that is full, a file in the way
         if error.filename is None:
             _forget_output()
@@ -79,7 +112,8 @@ def _forget_output() -> None:
 
 def _mistake(what: str, next_step: str) -> int:
     line = f"evlab: {what}; {next_step}" if next_step else f"evlab: {what}"
-    print(" ".join(line.split()), file=sys.stderr)
+    with contextlib.suppress(BrokenPipeError):  # nobody reads the mistakes
+        print(" ".join(line.split()), file=sys.stderr)
     return 2
 
 

@@ -78,24 +78,24 @@ class LagRow(NamedTuple):
     """Who owns the partition; None if nobody does."""
 
 
-_TITLES = {"GROUP": 15, "TOPIC": 15, "PARTITION": 10, "CURRENT-OFFSET": 15, "LOG-END-OFFSET": 15, "LAG": 15,
-           "CONSUMER-ID": 15}
+_TITLES = ("GROUP", "TOPIC", "PARTITION", "CURRENT-OFFSET", "LOG-END-OFFSET", "LAG", "CONSUMER-ID")
 
 
 def describe(group: str, rows: Iterable[LagRow]) -> str:
     """The table of `kafka-consumer-groups --describe`, without its columns HOST and CLIENT-ID.
 
-    Sorted by topic and partition; "-" is what is unknown. Columns have Kafka's widths (ConsumerGroupCommand) and grow
-    with a long name. Raises `InvalidUse` if the group is no string or a row no `LagRow`.
+    Sorted by topic and partition; "-" is what is unknown. Each column is as wide as what stands in it, so that a line
+    fits into a notebook: Kafka's own (ConsumerGroupCommand) has at least 102 characters. Raises `InvalidUse` if the
+    group is no string or a row no `LagRow`.
     """
     if not isinstance(group, str):
         raise InvalidUse(f"group={group!r:.60} is no name", next_step='give a string, such as "billing"')
-    lines = [list(_TITLES)]
+    lines = [_TITLES]
     for row in sorted(_checked_rows(rows), key=lambda row: row[:2]):
         values = (group, row.topic, row.partition, row.committed, row.end, row.lag, row.member)
         lines.append(["-" if value is None else str(value) for value in values])
-    widths = [max(least, *(len(line[i]) for line in lines)) for i, least in enumerate(_TITLES.values())]
-    return "\n".join(" ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
 
 
 def lag_frame(rows: Iterable[LagRow]):

@@ -13,12 +13,12 @@ from typing import Any, NamedTuple
 
 from evlab.errors import InvalidUse
 from evlab.viz.figure import Figure
+from evlab.viz.flags import Event, draw_events
 from evlab.viz.svg import EDGE, Svg, clip, round_step
 from evlab.viz.theme import (
     BLUE,
     GREEN,
     GREY,
-    INK,
     MUTED,
     ORANGE,
     PURPLE,
@@ -28,7 +28,6 @@ from evlab.viz.theme import (
     Tone,
     safe,
     sentence,
-    width_of,
 )
 
 __all__ = ["finding", "lag_plot"]
@@ -43,12 +42,6 @@ ROUND = (1, 5, 15, 60, 300, 600, 900, 1800, 3600, 7200)
 UNITS = {"lag": ("records behind", ""), "time_lag": ("seconds behind", " s")}
 OTHERS = [(BLUE, ""), (GREEN, "7 4"), (PURPLE, "2 3"), (ORANGE, "10 3 2 3"), (GREY, "4 4")]
 """Tone and dash of the partitions that are not the worst."""
-
-
-class _Event(NamedTuple):
-    time: float
-    what: str
-    crash: bool
 
 
 class _Lines(NamedTuple):
@@ -139,10 +132,10 @@ def _sum(lines: _Lines) -> list[float]:
     return [sum(value or 0 for value in at) for at in zip(*lines.values.values(), strict=True)]
 
 
-def _event(event: Any) -> _Event:
+def _event(event: Any) -> Event:
     try:
         time, what, *kind = event
-        return _Event(float(time), safe(what, 60), kind == ["crash"])
+        return Event(float(time), safe(what, 60), kind == ["crash"])
     except (TypeError, ValueError) as error:
         raise InvalidUse(f"{event!r:.60} is no event",
                          next_step='give (time, words) or (time, words, "crash")') from error
@@ -179,7 +172,7 @@ def _last(values: list[float | None], unit: str) -> str:
     return "unknown" if values[-1] is None else f"{_number(values[-1])}{unit}"
 
 
-def _said(lines: _Lines, events: list[_Event], what: str, limit: float | None, at: Callable[[float], str]) -> str:
+def _said(lines: _Lines, events: list[Event], what: str, limit: float | None, at: Callable[[float], str]) -> str:
     unit, name = UNITS[what][1], lines.worst()
     high, time = _peak(lines, name)
     begin = _number(lines.times[0]) if at is _seconds else at(lines.times[0])
@@ -192,7 +185,7 @@ def _said(lines: _Lines, events: list[_Event], what: str, limit: float | None, a
     return said
 
 
-def _words(lines: _Lines, events: list[_Event], title: str, what: str, limit: float | None,
+def _words(lines: _Lines, events: list[Event], title: str, what: str, limit: float | None,
            said_at: Callable[[float], str]) -> str:
     count = len(lines.times)
     chosen = {round(step * (count - 1) / (ROWS - 1)) for step in range(ROWS)} if count > ROWS else set(range(count))
@@ -210,7 +203,7 @@ def _words(lines: _Lines, events: list[_Event], title: str, what: str, limit: fl
 # ---------------------------------------------------------------------------------------------------------- drawing
 
 
-def _draw(lines: _Lines, events: list[_Event], title: str, alt: str, what: str, limit: float | None,
+def _draw(lines: _Lines, events: list[Event], title: str, alt: str, what: str, limit: float | None,
           clock: Callable[[float], str] | None) -> str:
     svg = Svg(WIDTH, title, alt)
     top = svg.heading(f"{UNITS[what][0].capitalize()}, over time{' in seconds' * (clock is None)}") + 6
@@ -221,19 +214,20 @@ def _draw(lines: _Lines, events: list[_Event], title: str, alt: str, what: str, 
     step = round_step(high, 5)
     step = max(step, 1.0) if what == "lag" else step
     full = max(1, math.ceil(high / step - 1e-9)) * step
-    top = _draw_events(svg, events, top, lambda time: LEFT + (WIDTH - LEFT - RIGHT) * (time - begin) / span)
+    top = draw_events(svg, events, top, HIGH, lambda time: LEFT + (WIDTH - LEFT - RIGHT) * (time - begin) / span)
     low = top + HIGH
 
     def place(time: float, value: float) -> tuple[float, float]:
         return LEFT + (WIDTH - LEFT - RIGHT) * (time - begin) / span, low - HIGH * value / full
 
     _draw_axes(svg, begin, span, full, step, place, clock)
+    y = place(begin, limit or 0)[1]
     if limit is not None:
-        y = place(begin, limit)[1]
         svg.line([(LEFT, y), (WIDTH - RIGHT, y)], VERMILLION.main, 1.6, "8 5")
+    _draw_lines(svg, lines, place, low, UNITS[what][1])
+    if limit is not None:  # its words lie on top
         svg.text(LEFT + 6, y - 6, f"limit {_number(limit)}{UNITS[what][1]}", size=SMALL, bold=True, halo=True,
                  colour=VERMILLION.text)
-    _draw_lines(svg, lines, place, low, UNITS[what][1])
     return svg.render(low + 36)
 
 
@@ -249,30 +243,6 @@ def _draw_axes(svg: Svg, begin: float, span: float, full: float, step: float, pl
         x, y = place(index * each, 0)
         svg.line([(x, y), (x, y + 5)], GREY.main, 1.2)
         svg.text(x, y + 19, (clock or _number)(index * each), size=SMALL, anchor="middle", colour=MUTED)
-
-
-def _draw_events(svg: Svg, events: list[_Event], top: float, at) -> float:
-    """The words of each event above the plot, in as many rows as they need, and a line down from them. Returns where
-    the plot begins."""
-    rows: list[float] = []  # the right end of the words in each row
-    placed = []
-    for event in sorted(events):
-        words = clip(event.what, 260, SMALL, True)
-        wide = width_of(words, SMALL, True) + (18 if event.crash else 0)
-        x = at(event.time)
-        left = min(x, WIDTH - EDGE - wide)
-        row = next((index for index, right in enumerate(rows) if right + 10 <= left), len(rows))
-        rows[row:row + 1] = [left + wide]
-        placed.append((x, left, row, words, event.crash))
-    bottom = top + 17 * len(rows) + (6 if rows else 0)
-    for x, left, row, words, crash in placed:
-        y = top + 17 * row + 10
-        svg.line([(x, y + 4), (x, bottom + HIGH)], VERMILLION.main if crash else INK, 1.3, "3 3")
-        if crash:
-            svg.bolt(left + 6, y - 4, 10)
-        svg.text(left + (18 if crash else 0), y, words, size=SMALL, bold=True, halo=True,
-                 colour=VERMILLION.text if crash else INK)
-    return bottom
 
 
 def _draw_lines(svg: Svg, lines: _Lines, place, low: float, unit: str) -> None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from evlab.sim.history import Entry, describe
 from evlab.viz.forms import LOOP, TONE_OF, draw_arrow, draw_bar, draw_label, draw_mark, draw_span, legend
-from evlab.viz.place import FREE, Line, Spot, along, around, choose, lines_of
+from evlab.viz.place import FREE, Line, Spot, along, around, choose, is_cut, lines_of
 from evlab.viz.story import Arrow, Bar, Story, columns, lane_name, times
 from evlab.viz.svg import EDGE, Box, Point, Svg, clip, round_step
 from evlab.viz.theme import GREY, INK, MUTED, ROLES, SKY, SLATE, SMALL, TITLE, VERMILLION, safe, width_of
@@ -237,6 +237,8 @@ class _Page:
         remark = arrow.remark if self.ordered else arrow.remark.split(":")[0]
         parts = [(safe(arrow.what, 200), INK, False, arrow.is_event), (remark, tone.text, True, False)]
         shapes = [lines_of(parts, wide, most) for wide, most in ((190, 1), (124, 2), (92, 3))]
+        if is_cut(shapes[0]) and is_cut(shapes[1]):
+            shapes[1:1] = [lines_of(parts, 150, 2), lines_of(parts, 250, 1)]
         shapes = [shape for shape in dict.fromkeys(shapes) if shape]
         corridors = abs(self.story.lanes.index(arrow.target) - self.story.lanes.index(arrow.source))
         if corridors == 0:

@@ -11,12 +11,12 @@ from typing import NamedTuple
 from evlab.viz.svg import Box, Point, wrap
 from evlab.viz.theme import INK, LINE_HEIGHT, SMALL, width_of
 
-__all__ = ["FREE", "SQUARE", "Line", "Spot", "along", "around", "choose", "lines_of"]
+__all__ = ["FREE", "SQUARE", "Line", "Spot", "along", "around", "choose", "is_cut", "lines_of"]
 
 SQUARE = 14
 """px that the small square before an event's name takes."""
-CROSSED, NEAR = 5.0, 0.8
-"""What each foreign line costs that runs through a label, and close by it."""
+CROSSED, NEAR, CUT = 5.0, 0.8, 3.0
+"""What each foreign line costs that runs through a label, and close by it; what it costs that words are cut off."""
 
 FREE = 1e9
 """The limit of a label that is worth any price: it tells of a failure."""
@@ -82,6 +82,16 @@ def lines_of(parts: list[tuple[str, str, bool, bool]], width: float, most: int =
     return tuple(lines)
 
 
+def is_cut(lines: tuple[Line, ...]) -> bool:
+    """Whether words of this label are cut off."""
+    return any(line.text.endswith("…") for line in lines)
+
+
+def _priced_shapes(shapes: list[tuple[Line, ...]]) -> list[tuple[float, tuple[Line, ...]]]:
+    """Each shape of a label with its price: the first are the best, and whole ones are better than those cut short."""
+    return [(rank * 0.8 + CUT * is_cut(lines), lines) for rank, lines in enumerate(shapes)]
+
+
 def size_of(lines: tuple[Line, ...]) -> tuple[float, float]:
     indent = SQUARE if lines[0].square else 0
     return max(line.width for line in lines) + indent + 4, len(lines) * SMALL * LINE_HEIGHT + 1
@@ -92,11 +102,11 @@ def along(start: Point, end: Point, shapes: list[tuple[Line, ...]], stops: tuple
     (x0, y0), (x1, y1) = start, end
     lean = abs(x1 - x0) / max(abs(y1 - y0), 1)
     spots = []
-    for rank, lines in enumerate(shapes):
+    for price, lines in _priced_shapes(shapes):
         w, h = size_of(lines)
         for order, stop in enumerate(stops):
             x, y = x0 + (x1 - x0) * stop, y0 + (y1 - y0) * stop
-            cost = rank * 0.8 + order * 0.35
+            cost = price + order * 0.35
             spots.append(Spot(Box(x - w / 2, y - h / 2, x + w / 2, y + h / 2), lines, "middle", cost + 0.4))
             off = h / 2 * lean + 6
             if off < 64:
@@ -116,7 +126,7 @@ def around(mark: Box, shapes: list[tuple[Line, ...]], *, above: float = 0.0, bel
     """Spots above and below a mark, and beside it, at growing distances; far ones get a leader."""
     middle = (mark.x0 + mark.x1) / 2
     spots = []
-    for rank, lines in enumerate(shapes):
+    for price, lines in _priced_shapes(shapes):
         w, h = size_of(lines)
         for level in range(levels):
             away = 3 + 15 * level
@@ -125,12 +135,12 @@ def around(mark: Box, shapes: list[tuple[Line, ...]], *, above: float = 0.0, bel
                 for align, left, bias in (("middle", middle - w / 2, 0.0), ("start", middle - 5, 0.2),
                                           ("end", middle + 5 - w, 0.5)):
                     box = Box(left, top, left + w, top + h)
-                    cost = rank * 0.8 + level * 1.2 + extra + bias
+                    cost = price + level * 1.2 + extra + bias
                     spots.append(Spot(box, lines, align, cost, foot if level else None))
         for align, left in (("start", mark.x1 + 4), ("end", mark.x0 - 4 - w)):
             for shift, extra in ((-h / 2, 0.0), (-h - 4, 0.5), (4, 0.5)):
                 top = (mark.y0 + mark.y1) / 2 + shift
-                spots.append(Spot(Box(left, top, left + w, top + h), lines, align, rank * 0.8 + 1.0 + extra))
+                spots.append(Spot(Box(left, top, left + w, top + h), lines, align, price + 1.0 + extra))
     return spots
 
 

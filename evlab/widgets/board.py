@@ -55,6 +55,9 @@ DONE = Board(_notes(
      8: "ordering"})
 """One board that keeps all rules."""
 BOARDS = {"page": "from the page of talk", "done": "as one team left it", "empty": "an empty wall"}
+CHANGED = {"page, changed": "from the page of talk, changed", "done, changed": "as one team left it, changed",
+           "empty, changed": "your own notes"}
+"""What is on the wall after somebody has been at it, by what was there before."""
 
 
 class EventStorming(Playground):
@@ -159,10 +162,16 @@ class EventStorming(Playground):
         self.said = f"Column {self.column} belongs to {here or 'no context'}."
 
     def _do_wall(self, value: str) -> None:
-        self.wall = value
-        self.board = {"page": PAGE, "done": DONE}.get(value, Board()).copy()
-        self.chosen, self.place = self.board.notes[0].id if self.board.notes else "", 1
-        self.said = f"On the wall: {BOARDS[value]}."
+        if value in BOARDS:
+            self.wall = value
+            self.board = _board(value)
+            self.chosen, self.place = self.board.notes[0].id if self.board.notes else "", 1
+        self.said = f"On the wall: {(BOARDS | CHANGED)[self._on_the_wall()]}."
+
+    def _on_the_wall(self) -> str:
+        """Which of the known walls this is, or else what became of which."""
+        known = next((wall for wall in BOARDS if self.board == _board(wall)), None)
+        return known or f"{self.wall}, changed"
 
     def _do_undo(self, _: None) -> None:
         self.board, self.chosen, self.place, self.wall, done = self.past[-1]
@@ -216,6 +225,8 @@ class EventStorming(Playground):
         none = "" if note else "Choose a note first."
         options = {"": "none"} | {one.id: f"{one.column} {one.kind}: {one.text}"
                                   for one in sorted(self.board.notes, key=lambda one: one.column)}
+        here = self._on_the_wall()
+        walls = BOARDS if here in BOARDS else {here: CHANGED[here], **BOARDS}
         one, other, new = "The chosen note", "The column", "A new note"
         return [
             Select("note", "note", group=one, options=options, value=self.chosen),
@@ -235,7 +246,7 @@ class EventStorming(Playground):
             Select("kind", "kind", group=new, options=list(KINDS), value=self.kind),
             Text("add", "text, then Enter", group=new, value="", limit=LENGTH, placeholder="OrderPlaced"),
             Button("undo", "Undo", group="The wall", blocked="" if self.past else "Nothing to take back."),
-            Select("wall", "show", group="The wall", options=BOARDS, value=self.wall,
+            Select("wall", "show", group="The wall", options=walls, value=here,
                    help="What is on the wall now goes; Undo brings it back."),
         ]
 
@@ -259,6 +270,10 @@ class EventStorming(Playground):
         state = [self.board.to_data(), [note.id for note in self.board.notes], self.chosen, self.place, self.kind,
                  self.wall, [(board.to_data(), *rest) for board, *rest in self.past]]
         return hashlib.blake2b(json.dumps(state).encode(), digest_size=16).hexdigest()
+
+
+def _board(wall: str) -> Board:
+    return {"page": PAGE, "done": DONE, "empty": Board()}[wall].copy()
 
 
 def _called(note: Sticky) -> str:

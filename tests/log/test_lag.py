@@ -353,10 +353,15 @@ ROWS = [LagRow("orders", 10, 42, 42, 0, 0.0, "consumer-2"), LagRow("orders", 2, 
 
 def test_the_table_of_kafka_consumer_groups():
     assert describe("billing", ROWS) == """\
-GROUP           TOPIC           PARTITION  CURRENT-OFFSET  LOG-END-OFFSET  LAG             CONSUMER-ID
-billing         emails          0          3               12345           12342           consumer-1
-billing         orders          2          -               7               -               -
-billing         orders          10         42              42              0               consumer-2"""
+GROUP    TOPIC   PARTITION  CURRENT-OFFSET  LOG-END-OFFSET  LAG    CONSUMER-ID
+billing  emails  0          3               12345           12342  consumer-1
+billing  orders  2          -               7               -      -
+billing  orders  10         42              42              0      consumer-2"""
+
+
+def test_a_line_with_names_as_in_this_course_fits_on_a_narrow_page():
+    rows = [LagRow("order-events", 11, 1_234_567, 1_302_468, 67_901, 4.0, "inventory-2-1")]
+    assert max(map(len, describe("inventory", rows).splitlines())) <= 88
 
 
 def test_the_table_grows_with_long_names_and_stays_aligned():

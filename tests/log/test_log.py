@@ -213,7 +213,7 @@ def test_lag_before_any_commit_and_for_partitions_that_nobody_owns(tmp_path):
         consumer.close()
         row, = log.lag("email")
         assert (row.committed, row.lag, row.member) == (2, 1, None)
-        assert "orders          0          2               3               1               -" in log.describe("email")
+        assert "email  orders  0          2               3               1    -" in log.describe("email")
         assert list(log.lag_frame("email")["lag"]) == [1]
 
 

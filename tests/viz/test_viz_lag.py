@@ -87,6 +87,32 @@ def test_events_are_named_above_the_plot_and_a_crash_has_a_bolt(drawings):
     assert clean(drawings[-1])
 
 
+DAYS = {
+    "a later line, and the words of an earlier event": [(30, "burst begins"), (60, "three more"), (80, "burst ends"),
+                                                        (130, "back to one")],
+    "four on a heap": [(6, "λ = 40"), (90, "email-2 killed", "crash"), (110, "email-3 added"), (120, "email-4 added"),
+                       (130, "60 % on one key"), (200, "the very end of everything")],
+    "at the right edge": [(190, "the import is stopped at last"), (195, "payment-1 killed", "crash"), (200, "over")],
+    "one to the right of its line, under two to the left": [(140, "scaled"), (175, "m" * 60, "crash"), (180, "o" * 60)],
+}
+
+
+@pytest.mark.parametrize("events", DAYS.values(), ids=DAYS)
+def test_no_line_of_an_event_runs_through_words(drawings, events):
+    figure = lag_plot(frame_of(every=10.0, p0=[0] * 21), events=events)
+    lines = [tuple(map(float, found)) for found in re.findall(
+        r'<polyline points="([\d.]+),([\d.]+) [\d.]+,([\d.]+)"[^>]*stroke-dasharray="3 3"', figure.svg)]
+    assert len(lines) == len(events)
+    through = [(text, x) for x, top, bottom in lines for box, text in drawings[-1].words
+               if box.x0 - 1 < x < box.x1 + 1 and top < box.y1 and box.y0 < bottom]
+    assert through == [] and clean(drawings[-1])
+
+
+def test_the_words_of_a_limit_lie_on_top_of_the_lines():
+    figure = lag_plot(frame_of(p0=[60, 50, 3]), limit=40)
+    assert figure.svg.index(">limit 40<") > figure.svg.rindex("<polygon")
+
+
 def test_the_table_has_the_samples_at_which_something_happened():
     figure = lag_plot(frame_of(p0=range(100)), events=[(37, "added")])
     assert ["37", "s", "37"] in rows_of(figure) and len(rows_of(figure)) <= 12

@@ -111,6 +111,19 @@ def test_each_fate_of_a_message_has_its_form_and_its_words(history, legend, rema
     assert legend in shown and remark in shown
 
 
+@pytest.mark.parametrize("end", ["deliver", "drop"])
+def test_a_label_takes_another_line_or_more_room_before_it_is_cut_short(end):
+    """On one line these words are wider than most labels; there is room for all of them."""
+    history = History()
+    sent = history.add("send", "PaymentReceived order-1042", node="bus", peer="inventory")
+    source, target = ("inventory", "bus") if end == "deliver" else ("bus", "inventory")
+    history.add(end, "PaymentReceived order-1042", "inventory is down" if end == "drop" else None, node=source,
+                peer=target, pair=sent)
+    shown = " ".join(texts_of(timeline(history, title="One message")))
+    assert "PaymentReceived order-1042" in shown and "…" not in shown
+    assert end == "deliver" or "dropped: inventory is down" in shown
+
+
 def test_the_legend_names_only_what_occurs():
     shown = texts_of(timeline(message("deliver"), title="One message"))
     assert {"event", "message"} <= set(shown)

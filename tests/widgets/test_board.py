@@ -304,6 +304,25 @@ def test_the_board_of_anybody_opens_as_a_run_that_replays():
     assert EventStorming.replay(json.dumps(made.export())).digest() == made.digest()
 
 
+def test_the_menu_names_what_is_on_the_wall():
+    def shown(playground):
+        [menu] = [control for control in playground.view["controls"] if control["id"] == "wall"]
+        return dict(menu["options"])[menu["value"]], len(menu["options"])
+
+    mended = PAGE.copy()
+    mended.add("event", "CardCharged", 4)
+    assert shown(EventStorming.of(mended)) == ("your own notes", 4)
+    assert shown(EventStorming.of(DONE)) == ("as one team left it", 3)
+    playground = EventStorming()
+    for name, value, words in (("remove", None, "from the page of talk, changed"),
+                               ("wall", "page, changed", "from the page of talk, changed"),
+                               ("undo", None, "from the page of talk"), ("wall", "done", "as one team left it"),
+                               ("context", "sales", "as one team left it, changed"),
+                               ("wall", "empty", "an empty wall"), ("add", "Paid", "your own notes")):
+        assert shown(playground.do(name, value))[0] == words, name
+    assert EventStorming.replay(playground.export()).digest() == playground.digest()
+
+
 def test_it_goes_out_as_a_run_as_data_and_as_python():
     playground = EventStorming().do("wall", "done").do("note", "n1").do("context", "sales")
     assert EventStorming.replay(playground.export()).board == playground.board
