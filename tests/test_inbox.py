@@ -259,6 +259,38 @@ def test_ids_are_forgotten_after_their_time_two_for_each_new_one():
     assert done.value == "done"
 
 
+def test_an_id_is_remembered_for_the_whole_of_its_time_and_others_keep_theirs():
+    world = World()
+
+    def work():
+        db = Database(env=world)
+        short, long = Inbox(db, "mail", keep=10), Inbox(db, "invoices")
+        assert short.run(event(), list) and long.run(event(), list)
+        yield 10.0
+        assert not short.run(event(), list), "10 s old, and kept for 10 s"
+        yield 1.0
+        assert short.run(event(2), list) and event() not in short
+        assert event() in long, "what one consumer forgets is not the other's"
+        return "done"
+
+    done = world.spawn(work())
+    world.run()
+    assert done.value == "done"
+
+
+def test_a_mark_that_fails_leaves_no_transaction_open():
+    shelf = Shelf()
+    shelf.db.execute("ALTER TABLE inbox RENAME TO elsewhere")
+    with pytest.raises(Exception, match="no such table"):
+        shelf.take(event())
+    shelf.db.execute("ALTER TABLE elsewhere RENAME TO inbox")
+    with pytest.raises(ValueError), shelf.db.transaction():
+        shelf.db.execute("INSERT INTO taken VALUES ('e-1')")
+        raise ValueError
+    assert shelf.taken == [], "that was a transaction of its own"
+    assert shelf.take(event())
+
+
 def test_a_table_that_is_kept_for_a_time_stays_as_large_as_its_window():
     world = World()
 

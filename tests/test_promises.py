@@ -10,7 +10,8 @@ import re
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-PROMISES = re.findall(r"^\| ([A-Z]+-\d+) \|", (ROOT / "docs" / "promises.md").read_text("utf-8"), re.MULTILINE)
+ROWS = re.findall(r"^\| *([^|]*?) *\|", (ROOT / "docs" / "promises.md").read_text("utf-8"), re.MULTILINE)[2:]
+PROMISES = [row for row in ROWS if re.fullmatch(r"[A-Z]+-\d+", row)]
 
 
 @functools.cache
@@ -30,8 +31,16 @@ def named_by_tests() -> set[str]:
 
 def test_there_are_promises():
     assert len(PROMISES) == len(set(PROMISES)) >= 7
+    assert ROWS == PROMISES, "a row of docs/promises.md begins with its id, such as INBOX-1"
 
 
 @pytest.mark.parametrize("promise", PROMISES)
 def test_a_test_names_the_promise(promise):
     assert promise in named_by_tests(), f"no test under tests/ has {promise} in its docstring"
+
+
+def test_no_test_names_a_promise_that_nobody_made():
+    """A typing mistake in an id would be a promise without its test, or a test without its promise."""
+    families = {promise.partition("-")[0] for promise in PROMISES}
+    unknown = {id for id in named_by_tests() - set(PROMISES) if id.partition("-")[0] in families}
+    assert not unknown, f"docs/promises.md has no {', '.join(sorted(unknown))}: write its row, or mend the id"

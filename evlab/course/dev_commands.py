@@ -37,7 +37,8 @@ def save(names: tuple[str, ...], jobs: int):
             state = "FAILED" if saved.failure else "NOT SAVED" if blocked else "saved" if saved.changed else "as it was"
             console.print(f"{saved.name:45} {saved.seconds:5.1f} s  {state}", highlight=False, markup=False)
             for fault in [saved.failure, *saved.faults] if saved.failure else saved.faults:
-                console.print(f"    {fault}", highlight=False, markup=False, soft_wrap=True)
+                text = str(fault).replace("\n", "\n    ")
+                console.print(f"    {text}", highlight=False, markup=False, soft_wrap=True)
             bar.advance(task)
 
         results = saving.save(names, jobs=jobs, done=tell)

@@ -136,6 +136,6 @@ def _prove(cards, seed: int) -> int:
                 bad += 1
                 screen.print(f"{card.topic}.yaml: {card.id}: {proved}", markup=False, soft_wrap=True)
             bar.advance(task)
-    screen.print(f"{many(len(cards) - bad, 'proof')} hold, {bad} do not" if len(cards) - bad != 1 else
-                 f"1 proof holds, {bad} do not")
+    good = len(cards) - bad
+    screen.print(f"{many(good, 'proof')} hold{'s' * (good == 1)}, {bad} {'does' if bad == 1 else 'do'} not")
     return 1 if bad else 0

@@ -3,7 +3,8 @@
 1. The master and each file in rights/ pass every question, with every seed: no false fail.
 2. The untouched notebook earns nothing, and each gap alone is seen as "not answered".
 3. Each mutant fails the question and with the hint that it says, and no other question but those that build on it.
-4. Each promise is broken by a mutant, each hint is hit by one, and each hint that checks.py blames has its texts.
+4. Each promise is broken by a mutant, each hint is hit by one, and each hint that checks.py blames has its texts. No
+   two sets of answers are the same code.
 5. The drill cards that hints name are in the deck.
 
 A verdict depends on the seed and on the cells that take part in it alone, so a question whose cells are the master's
@@ -26,6 +27,7 @@ from evlab.course.judge.labs import authoring_folder, find_lab, hints_of
 from evlab.course.judge.question import Lab
 from evlab.course.trials import Seen, Trial, run_trials
 from evlab.course.variants import Variant, blamed_codes, variants_of
+from evlab.course.wording import voice
 
 __all__ = ["Broken", "Proof", "Row", "prove"]
 
@@ -221,7 +223,7 @@ def _uncovered(lab: Lab, folder: pathlib.Path, rows: list[Row], promises: bool) 
 
 
 def _bad_texts(lab: Lab, folder: pathlib.Path) -> Iterator[str]:
-    """Hints without their texts."""
+    """Hints without their texts, or in another voice than the course's."""
     hints, own = hints_of(lab.name), _own_hints(folder)
     blamed = blamed_codes((folder / "checks.py").read_text("utf-8"))
     for code, line in blamed.items():
@@ -230,6 +232,9 @@ def _bad_texts(lab: Lab, folder: pathlib.Path) -> Iterator[str]:
     for code in dict.fromkeys([*own, *(code for code in blamed if code in hints)]):
         if lacking := [text for text in TEXTS if not getattr(hints[code], text).strip()]:
             yield f"[{code}] of hints.toml has no {' and no '.join(lacking)}"
+    for code in own:
+        yield from (f"[{code}] of hints.toml: {text} holds {what}" for text in TEXTS
+                    for what in voice(getattr(hints[code], text)))
 
 
 def _bad_cards(lab: Lab, notes: list[str]) -> Iterator[str]:

@@ -136,7 +136,7 @@ class Prediction:
             value = str(value)  # an answer counted as 3 is the option "3"
             if value not in self.options:
                 raise InvalidUse(f"{value[:60]!r} is not an option of {self.id!r}.",
-                                 next_step=f"Choose one of {', '.join(self.options)}.")
+                                 next_step=f"Choose one of {', '.join(map(repr, self.options))}.")
             return value
         if isinstance(value, bool) or not hasattr(value, "__float__") or not math.isfinite(value):
             raise InvalidUse(f"{str(value)[:60]!r} is not a number.", why=f"{self.id!r} asks for a number.",
@@ -244,7 +244,7 @@ class Quiz:
         """Answer with `option` and record it, unless the right one was chosen before. Returns whether it is right."""
         if option not in self.options:
             raise InvalidUse(f"{str(option)[:60]!r} is not an option of {self.id!r}.",
-                             next_step=f"Choose one of {', '.join(self.options)}.")
+                             next_step=f"Choose one of {', '.join(map(repr, self.options))}.")
         if self.answer not in self.tried and not saved_mode():
             Progress().record("quiz", self.id, option, option == self.answer)
         if option in self.tried:

@@ -1,12 +1,12 @@
 """What a notebook of the course may hold: one small function a rule, used when it is saved and in the tests.
 
-A rule is given a `Book` and yields (cell, what is wrong): cells count from 1, and 0 is the notebook as a whole.
+A rule is given a `Book` and yields (cell, what is wrong): cells count from 1, and 0 is the notebook as a whole. Here is
+what makes a notebook replay, safe to open and readable by everybody; evlab.course.teaching has what makes it teach.
 """
 
 from __future__ import annotations
 
 import ast
-import contextlib
 import pathlib
 import re
 import sys
@@ -14,15 +14,13 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from evlab.course.book import Book, Markup, called, join
-from evlab.course.solutions import BadMarks, cut_solutions
+from evlab.course.book import Book, Markup, join
+from evlab.course.teaching import TEACHING
 
-__all__ = ["CELL_LINES", "KERNELSPEC", "LANGUAGE", "LIMIT", "RULES", "Fault", "check"]
+__all__ = ["KERNELSPEC", "LANGUAGE", "LIMIT", "RULES", "Fault", "check"]
 
 LIMIT = 600_000
 """Bytes of a saved notebook: a code-hosting page still shows it."""
-CELL_LINES = 18
-"""Lines of code in a cell: about 15 is the aim."""
 KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 LANGUAGE = {"file_extension": ".py", "mimetype": "text/x-python", "name": "python", "pygments_lexer": "ipython3"}
 """The `language_info` of each notebook: without a version, so it is the same on each machine."""
@@ -40,12 +38,6 @@ _PATH = re.compile(r"(?<![\w/.:-])/(?:home|root|Users|private|tmp|var|opt|usr|mn
 _MEMORY = re.compile(r"\bat 0x[0-9a-f]{4,}|\b0x[0-9a-f]{10,16}\b", re.I)
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _BARE = re.compile(r"<[^\n]*>|[\w.]+\([^\n]*\)")
-_NO_FINDING = {
-    "the pain", "pain", "predict", "prediction", "build it", "build it by hand", "see it", "break it", "trade offs",
-    "tradeoffs", "toy to real", "from toy to real", "introduction", "intro", "conclusion", "conclusions", "overview",
-    "summary", "background", "motivation", "example", "examples", "setup", "imports", "notes", "definition", "results",
-    "definitions", "what is it", "next steps", "problem", "the problem", "solution", "the solution"}
-"""Headings that name a place in the notebook and say nothing of what it found."""
 _REDRAWING = {"clear_output", "update_display", "tqdm", "trange"}
 _NBVAL_MARKS = re.compile(r"#\s*(?:NBVAL_|PYTEST_VALIDATE_)", re.I)
 
@@ -61,7 +53,8 @@ class Fault(NamedTuple):
         return f"{f'cell {self.cell}: ' if self.cell else ''}{self.what} [{self.rule}]"
 
 
-RULES: dict[str, Callable[[Book], Iterator[tuple[int, str]]]] = {}
+RULES: dict[str, Callable[[Book], Iterator[tuple[int, str]]]] = dict(TEACHING)
+"""Those of this module and those of evlab.course.teaching, by name."""
 
 
 def _rule(function):
@@ -300,95 +293,3 @@ def _text_twin(book: Book):
         twin = join(data.get("text/plain", "")).strip()
         if pictured and (len(twin) < 20 or _BARE.fullmatch(twin)):
             yield number, f"has a picture whose text says no more than {twin[:40]!r}"
-
-
-# ------------------------------------------------------------------------------------- it teaches: COURSE.md
-
-
-@_rule
-def _named_imports(book: Book):
-    for number, node in book.calls:
-        if isinstance(node, ast.ImportFrom) and any(alias.name == "*" for alias in node.names):
-            yield number, f"imports * from {node.module}; name what you use"
-
-
-@_rule
-def _short_cells(book: Book):
-    """A solution in a master is as long as it has to be: the learner starts from the gap."""
-    for number, _, source in book.code:
-        if book.master:
-            with contextlib.suppress(BadMarks):
-                source = cut_solutions(source).source
-        lines = sum(1 for line in source.splitlines() if line.strip())
-        if lines > CELL_LINES:
-            yield number, f"has {lines} lines of code; {CELL_LINES} is the limit"
-
-
-@_rule
-def _headings(book: Book):
-    """One title, and headings that state a finding."""
-    found = [(number, len(marks), words) for number, text in book.prose
-             for marks, words in re.findall(r"(?m)^(#{1,6})\s+(.+)$", text)]
-    titles = [number for number, level, _ in found if level == 1]
-    if titles != [1]:
-        yield 0, "needs one title (#), in its first cell" if not titles else f"has titles (#) in cells {titles}"
-    for number, _, words in found:
-        plain = re.sub(r"[^a-z ]", "", re.sub(r"[-_/]", " ", words.lower())).strip()
-        if re.sub(r"^(?:part|step|section) ", "", plain) in _NO_FINDING:
-            yield number, f"has the heading {words.strip()!r}; a heading states the finding"
-
-
-@_rule
-def _predictions(book: Book):
-    number = re.match(r"\d\d", book.stem)
-    if book.folder == "notebooks" and number and int(number.group()) >= 1:
-        asked = sum(1 for _, node in book.calls if isinstance(node, ast.Call) and called(node) == "predict")
-        if asked < 3:
-            yield 0, f"asks for {asked} predictions; at least 3 are due"
-
-
-@_rule
-def _voice(book: Book):
-    """Code and quotations are exempt: a claim may be quoted to be taken apart."""
-    for number, text in book.prose:
-        text = re.sub(r"`[^`]*`|\"[^\"\n]{0,300}\"|“[^”]{0,300}”|<[^>]*>", " ", text)
-        for pattern, what in ((r"\w!(?=\s|$)", "an exclamation mark"), (r"(?i)\b(?:simply|just)\b", "a filler word"),
-                              (r"(?i)exactly.once delivery", "a promise nobody can keep; say: effect once")):
-            if found := re.search(pattern, text):
-                yield number, f"holds {what}: {text[max(0, found.start() - 20):found.end() + 5].strip()!r}"
-
-
-@_rule
-def _links(book: Book):
-    """The learner's copy holds notebooks/ and labs/ only, so a link leads nowhere else; `#A-heading` leads to a heading
-    of this notebook. JupyterLab finds none that has a quotation mark in it."""
-    headings = {words.strip().replace(" ", "-") for _, text in book.prose
-                for words in re.findall(r"(?m)^#{1,6}\s+(.+)$", text) if '"' not in words}
-    for number, text in book.prose if book.known is not None else []:
-        for target in re.findall(r"(?<!!)\[[^\]]*\]\(\s*<?([^)>\s]+)", text):
-            if target.startswith("#"):
-                if target[1:] not in headings:
-                    yield number, f"links to {target}, and no heading that can be linked to has that name"
-                continue
-            if re.match(r"[a-z]+:", target, re.I):
-                continue
-            parts: list[str] = [book.folder]
-            for part in target.partition("#")[0].split("/"):
-                parts = parts[:-1] if part == ".." else parts if part in ("", ".") else [*parts, part]
-            if "/".join(parts) not in book.known:
-                yield number, f"links to {target}, which a learner's copy does not hold"
-
-
-@_rule
-def _no_solutions(book: Book):
-    """Solutions stand in masters, between marks that fit together, and nowhere else."""
-    for number, cell in enumerate(book.cells, 1):
-        source = join(cell["source"])
-        if book.master:
-            try:
-                cut_solutions(source)
-            except BadMarks as error:
-                yield number, str(error)
-        elif re.search(r"#\s*(?:BEGIN|END) SOLUTION", source):
-            yield number, "holds a solution"
-

@@ -60,18 +60,40 @@ def variants_of(lab: Lab, folder: pathlib.Path, master: pathlib.Path, learners: 
     right, untouched = read_answers(master, lab.name), collect(learners, lab.name)
     found = [Variant("master", "the master", right)]
     faults = []
-    for kind, paths in (("right", "rights/*.py"), ("mutant", "mutants/*.py")):
-        for path in sorted(folder.glob(paths)):
-            name = f"{path.parent.name}/{path.name}"
+    alike = {_code(right): "the master"}
+    for kind, held in (("right", "rights"), ("mutant", "mutants")):
+        for path in sorted(path for path in folder.joinpath(held).glob("[!._]*")):
+            name = f"{held}/{path.name}"
             try:
-                found.append(read_variant(path.read_text("utf-8"), kind, name, right, lab))
+                one = read_variant(_text(path), kind, name, right, lab)
             except (Fault, OSError, UnicodeDecodeError) as error:
                 faults.append((name, str(error)))
+                continue
+            found.append(one)
+            if (other := alike.setdefault(_code(one.answers), name)) != name:
+                faults.append((name, f"it is the same code as {other}, and proves nothing more"))
     found.append(Variant("untouched", "untouched", untouched))
     for id in lab.questions if len(lab.questions) > 1 else ():
         cells = {**right.cells, id: untouched.cells.get(id, "")}
         found.append(Variant("gap", f"all but {id}", replace(right, cells=cells), id))
     return found, faults
+
+
+def _text(path: pathlib.Path) -> str:
+    if path.suffix != ".py":
+        raise Fault("it is not read: an answer is a file NAME.py, right in this folder")
+    return path.read_text("utf-8")
+
+
+def _code(answers: Answers) -> str:
+    """The answers without their comments and their layout."""
+    cells = []
+    for cell in (*(answers.cells[id] for id in sorted(answers.cells)), *answers.helpers):
+        try:
+            cells.append(ast.dump(ast.parse(cell)))
+        except (SyntaxError, ValueError):
+            cells.append(cell)
+    return "\n".join(cells)
 
 
 def read_variant(text: str, kind: str, name: str, master: Answers, lab: Lab) -> Variant:

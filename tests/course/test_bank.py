@@ -10,6 +10,7 @@ from evlab.course import predict, quiz
 from evlab.course.bank import find_question, questions_of
 from evlab.course.book import Book
 from evlab.course.data import CourseFileError, course_folder
+from evlab.course.wording import voice
 from evlab.course.workspace import course_notebooks
 from evlab.errors import InvalidUse
 from evlab.viz import compare
@@ -28,7 +29,8 @@ def test_a_notebook_asks_the_questions_of_its_file_and_no_others_in_their_order(
     book = Book(json.loads(BOOKS[notebook].read_text("utf-8")), BOOKS[notebook].name)
     for verb, mark in (("predict", "sample"), ("quiz", "answer")):
         own = [f"{notebook}.{name}" for name, question in questions_of(notebook).items() if mark in question]
-        assert book.questions(verb) == own
+        assert book.questions(verb) == own, (f"the calls of {verb}() in notebook {notebook}, and the tables of "
+                                             f"data/questions/{notebook}.toml that have {mark}")
 
 
 @pytest.mark.parametrize("id", [f"{path.stem}.{name}" for path in FILES for name in questions_of(path.stem)])
@@ -38,10 +40,18 @@ def test_a_question_can_be_answered_and_each_choice_has_its_reason(id):
         quiz(id)
     else:
         predict(id)
-        assert question["finding"] and "sample" in question
+        assert question.get("finding"), f"[{id}] has no finding, the title of the picture that answers it"
+        assert "sample" in question, f"[{id}] has no sample, the guess that the saved notebook shows"
         if "options" in question:
             assert question["sample"] in question["options"] and len(question["options"]) >= 3
     assert all(reason.endswith(".") for reason in question.get("options", {}).values())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_question_is_worded_as_the_course_is(path):
+    said = [str(text) for question in questions_of(path.stem).values() for value in question.values()
+            for text in ([*value, *value.values()] if isinstance(value, dict) else [value])]
+    assert [what for text in said for what in voice(text)] == []
 
 
 @pytest.mark.parametrize("id", ["00.nothing", "99.receipts", "receipts", "", None, "../00.receipts"])

@@ -157,7 +157,7 @@ def test_proofs_are_run_and_one_that_fails_is_named(evlab, course):
     entries[0]["proof"]["holds"] = "seen == []"
     write_topic(course, entries)
     done = evlab("--proofs")
-    assert done.returncode == 1 and "1 proof holds, 1 do not" in done.stdout
+    assert done.returncode == 1 and "1 proof holds, 1 does not" in done.stdout
     assert "pub-sub.yaml: four-steps: holds is False" in done.stdout.replace("\n", " ")
 
 

@@ -14,8 +14,9 @@ from drill_deck import cards, write_topic
 from small_lab import MASTER, NAME, ROOT, small_course
 
 from evlab.course.authoring import write_labs
+from evlab.course.data import CourseFileError
 from evlab.course.judge.answers import Answers
-from evlab.course.judge.labs import load_lab
+from evlab.course.judge.labs import _read_hints, load_lab
 from evlab.course.judge.question import Lab
 from evlab.course.proving import prove
 from evlab.course.variants import Fault, blamed_codes, read_variant
@@ -87,6 +88,12 @@ PLANTED = [
     (MUTANT, "# answer: lab90.q1\ndef", "def", f"lab90/{MUTANT}: code stands above"),
     ("rights/by_dictionary.py", "\n\n#", "\n# expect: lab90.q1 fails, hint=FORGETS\n#",
      "lab90/rights/by_dictionary.py: a right answer expects no failure"),
+    ("rights/by_dictionary.py", "return sum({event.id: event.data[\"amount\"] for event in events}.values())",
+     "amount = 0\n    seen = set()  # as in the master\n    for event in events:\n        if event.id not in seen:\n"
+     "            seen.add(event.id)\n            amount += event.data['amount']\n    return amount",
+     "lab90/rights/by_dictionary.py: it is the same code as the master, and proves nothing more"),
+    ("hints.toml", "advice = \"A broker may", 'advice = "A broker may simply',
+     "lab90: [COUNTS_TWICE] of hints.toml: advice holds a filler word"),
     (MASTER, "seen.add(event.id)", "pass", "lab90/the master: lab90.q1 failed COUNTS_TWICE, and should pass: "),
 ]
 
@@ -98,6 +105,38 @@ def test_a_planted_fault_is_one_line_that_names_it(course, number):
     found = lines(proved())
     assert any(one.startswith(line) for one in found), found
     assert all("\n" not in one for one in found)
+
+
+@pytest.mark.parametrize(("name", "line"), [
+    ("q1_again.py", "it is the same code as mutants/q1_again.py, and proves nothing more"),
+    ("q1_again.txt", "it is not read: an answer is a file NAME.py"), ("q1/again.py", "it is not read: an answer is a")])
+def test_a_wrong_answer_that_proves_nothing_is_named(course, name, line):
+    folder = course / "labs/authoring" / NAME / "mutants"
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text((course / "labs/authoring" / NAME / MUTANT).read_text() + "# and no other code\n")
+    (folder / "__pycache__").mkdir()
+    (folder / ".draft.py").write_text("no answer yet")
+    (one,) = lines(proved())
+    assert one.startswith("lab90/mutants/q1") and line in one
+
+
+@pytest.mark.parametrize(("old", "new", "why"), [
+    ("nudge = \"Try", "nudgee = \"Try", r"\[FORGETS\] has the key 'nudgee'; a hint has advice, nudge, concept, nearly"),
+    ("nudge = \"Try it with a single order, then with two.\"", "nudge = 3", r"\[FORGETS\]: nudge is no text"),
+    ("[FORGETS]", "[FORGETS]\ncards = \"one\"", r"\[FORGETS\]: cards is no list of ids"),
+    ("[FORGETS]", "TWICE = 1\n[FORGETS]", r"TWICE is no table; a hint begins with \[TWICE\]"),
+    ("[FORGETS]", "[FORGETS", "line ")])
+def test_a_hint_that_is_not_written_as_it_has_to_be_says_where(course, old, new, why):
+    edit(course, "hints.toml", old, new)
+    _read_hints.cache_clear()
+    with pytest.raises(CourseFileError, match=f"hints.toml of lab90 cannot be read[\\s\\S]*{why}[\\s\\S]*mend it"):
+        proved()
+
+
+def test_checks_that_cannot_run_say_in_which_line(course):
+    edit(course, "checks.py", "points=2", "points=two")
+    with pytest.raises(CourseFileError, match="line 6, NameError: name 'two' is not defined[\\s\\S]*mend it"):
+        proved()
 
 
 def test_a_promise_that_no_wrong_answer_breaks_is_named(course):

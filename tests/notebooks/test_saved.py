@@ -88,12 +88,13 @@ def failed(ename="StaleRead", traceback=("StaleRead: the answer is old",)):
 def good():
     cells = [
         prose("# The e-mail arrives before the order\n\nWhy? 20 min. "
-              "[Next](../notebooks/02_bus.ipynb#now), [lab](../labs/lab01_bus.ipynb)"),
+              "[Next](../notebooks/02_bus.ipynb), [lab](../labs/lab01_bus.ipynb)"),
         cell("from evlab.course import predict"),
-        cell('predict("01.a", "How many?", ["1", "2"])', shown(text__plain="Predict: How many?")),
-        cell('predict("01.b", "How late?", unit="s")'), cell('predict("01.c", "Which?", ["x", "y"])'),
+        cell('a = predict("01.a", "How many?", ["1", "2"])\na', shown(text__plain="Predict: How many?")),
+        cell('b = predict("01.b", "How late?", unit="s")\nb'), cell('c = predict("01.c", "Which?", ["x", "y"])\nc'),
         prose('## The shop said yes and the shelf said no\n\nPeople say "exactly-once delivery" and `x = "just"!`.'),
-        cell("draw(history)", shown(text__html=IMG, text__plain=TWIN)),
+        cell("draw(history, compare(a, 1), compare(b, 2.5), compare(c, actual='x'))",
+             shown(text__html=IMG, text__plain=TWIN)),
         cell("read()", failed(), tags=["raises-exception"]),
         cell("print(sorted({1, 2}))", printed("[1, 2] {'a': 1} at https://shop.example/orders 0x1f3a\n")),
         cell("frame", shown(text__html="<div><style scoped>td {x: 1}</style><table></table></div>",
@@ -179,11 +180,20 @@ PLANTED = {
     "short-cells": [say(2, "\n".join(f"x{n} = {n}" for n in range(19)))],
     "headings": [say(5, "## The pain"), say(5, "## 7. Trade-offs"), say(5, "### **Introduction**"),
                  say(5, "# Another title"), say(0, "No title"), say(5, "## Conclusion\n")],
+    "map": [lambda b, said=said: b["metadata"].__setitem__("evlab", said) for said in (
+        {"title": "Another title", "minutes": 20}, {"title": "The e-mail arrives before the order", "minutes": 25})],
     "predictions": [say(3, "x = 1")],
+    "answered": [say(6, "draw(history, compare(a, 1), compare(b, 2.5))"), say(6, "compare(a, 1), compare(b, 2.5)\nc"),
+                 say(4, 'predict("01.c", "Which?", ["x", "y"])')],
+    "counted": [say(5, f"## A finding\n\n{text}") for text in (
+        "It took 1,213 ms.", "All 412 of them.", "At 36,500 an hour.", "It costs 50.70.", "| 0.123 | late |",
+        "Of 241, none came.", "**137** orders (118 late)")],
     "voice": [say(5, "## A finding\n\nIt works!"), say(5, "## A finding\n\nYou simply run it."),
               say(5, "## A finding\n\nKafka gives you exactly-once delivery."), say(5, "Just run it.")],
     "links": [say(5, "## A finding\n\n[glossary](../docs/glossary.md)"), say(5, "See [it](03_gone.ipynb#part)."),
-              say(5, "## A finding\n\n[above](#Another-finding)")],
+              say(5, "## A finding\n\n[above](#Another-finding)"), say(5, "See [now](02_bus.ipynb#now)."),
+             say(5, "See [it][there].\n\n[there]: 03_gone.ipynb"), say(5, 'See <a href="03_gone.ipynb">it</a>.'),
+             say(5, "![a picture](gone.png)"), say(5, "<img alt='a picture' src='gone.png'>")],
     "no-solutions": [say(2, "### BEGIN SOLUTION\nx = 1"), say(5, "## A finding\n\n### END SOLUTION")],
 }
 
@@ -245,6 +255,24 @@ def test_the_links_of_a_master_are_those_of_the_lab_that_learners_get():
     assert faults_of(book, MASTER) == []
     book["cells"][0]["source"] = "# A title\n\n[Before](../../../notebooks/02_bus.ipynb)[x](checks.py)"
     assert [fault.rule for fault in faults_of(book, MASTER)] == ["links"]
+
+
+@pytest.mark.parametrize("words", [
+    "It took 1,213 ms.", "It took 1213 ms.", "42.00 EUR, and 42.50", "At 200,000 a second, 9,000 of 100.",
+    "In 2017 and 1987.", "| 412 Precondition Failed |", 'Say `1,999` or "1,888".',
+    "order-1042 at 14:055, a 250-page book, v3.11.7, 99 or 7 %"])
+def test_a_number_that_a_cell_has_or_that_counts_nothing_is_no_fault(words):
+    book = good()
+    book["cells"][5]["source"] = f"## A finding\n\n{words}"
+    book["cells"][1]["source"] += "\nlate, price = 1_213, 4250"
+    book["cells"][8]["outputs"] = [printed("42 EUR\n")]
+    assert faults_of(book) == []
+
+
+def test_the_title_and_the_minutes_of_the_map_are_those_of_the_first_cell():
+    book = good()
+    book["metadata"]["evlab"] = {"title": "The e-mail arrives before the order", "minutes": 20, "question": "Why?"}
+    assert faults_of(book) == []
 
 
 def test_the_first_notebook_owes_no_predictions():

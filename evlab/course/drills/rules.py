@@ -9,6 +9,7 @@ from typing import Any
 
 from evlab.course.drills.cards import KINDS, LEVELS, Numeric
 from evlab.course.drills.numeric import InvalidFormula, evaluate, variants
+from evlab.course.wording import voice
 
 __all__ = ["GAP", "faults_of_card", "faults_of_plan_item", "shown"]
 
@@ -27,7 +28,8 @@ NUMBER = re.compile(r"\d|\b(zero|one|two|three|four|five|six|seven|eight|nine|te
 def faults_of_card(raw: Any, thorough: bool = True) -> Iterator[str]:
     """Every fault of one entry under `cards`, in plain words; nothing if it can be drilled.
 
-    Without `thorough` the slow rules are left out: whether a proof compiles, and whether a formula always has a value.
+    Without `thorough` the slow rules are left out: how it is worded, whether a proof compiles and looks at what its
+    code has made, and whether a formula always has a value.
     """
     if not isinstance(raw, dict):
         yield "a card is a table of keys, as in `- id: late-subscriber`"
@@ -41,7 +43,9 @@ def faults_of_card(raw: Any, thorough: bool = True) -> Iterator[str]:
         if name in raw and name in OWN_KEYS.get(kind if isinstance(kind, str) else "", set()):
             yield from rule(raw[name], raw)
     if "proof" in raw:
-        yield from _proof(raw["proof"], thorough)
+        yield from _proof(raw["proof"], raw, thorough)
+    if thorough:
+        yield from (f"{place} holds {what}" for place, text in _said(raw) for what in voice(text))
     if thorough and kind == "numeric" and not any(_numeric(raw.get("numeric"), raw)):
         yield from _formula(raw["numeric"]["draw"], raw["numeric"]["answer"])
 
@@ -105,6 +109,17 @@ def _words(raw: dict) -> Iterator[str]:
         yield "prompt asks for a bare definition; set a scenario and ask for one decision"
     for name in ("pitfalls", "follow_ups"):
         yield from _texts(raw.get(name), name, 1, 3, SHORT) if name in raw else ()
+
+
+def _said(raw: dict) -> Iterator[tuple[str, str]]:
+    """(place, text) of all that a learner reads of the card."""
+    for place in ("prompt", "answer", "text"):
+        yield place, str(raw.get(place, ""))
+    for place, key in (("pitfalls", ""), ("follow_ups", ""), ("items", ""), ("options", "text"), ("options", "why"),
+                       ("rubric", "point")):
+        for number, one in enumerate(raw[place] if isinstance(raw.get(place), list) else [], 1):
+            text = one.get(key) if key and isinstance(one, dict) else one
+            yield f"{place} {number}", text if isinstance(text, str) else ""
 
 
 def _is_text(raw: dict, name: str) -> Iterator[str]:
@@ -247,7 +262,7 @@ def _rubric(rubric: Any, raw: dict) -> Iterator[str]:
 # ------------------------------------------------------------------------------------------------- the proof
 
 
-def _proof(proof: Any, thorough: bool) -> Iterator[str]:
+def _proof(proof: Any, raw: dict, thorough: bool) -> Iterator[str]:
     if not isinstance(proof, dict):
         yield "proof is not a table with code, holds and fails"
         return
@@ -266,8 +281,26 @@ def _proof(proof: Any, thorough: bool) -> Iterator[str]:
             yield f"proof: code has {len(code.strip().splitlines())} lines; {PROOF_LINES} is the most"
         if not re.search(r"\b(from|import) evlab\b", code):
             yield "proof: code does not use evlab"
+        if thorough:
+            yield from _looks_at_nothing(code, proof, raw)
     if isinstance(proof.get("holds"), str) and proof["holds"] == proof.get("fails"):
         yield "proof: holds and fails are the same"
+
+
+def _looks_at_nothing(code: str, proof: dict, raw: dict) -> Iterator[str]:
+    """An expression that names nothing of what the code has made would hold whatever the code does. What a numeric
+    card's misconception would be is arithmetic, so its twin may look at the drawn numbers alone."""
+    try:
+        made = {name for node in ast.walk(ast.parse(code)) for name in (
+            [node.id] if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else
+            [node.name] if isinstance(node, ast.FunctionDef | ast.ClassDef) else [])}
+        for place in ("holds", "fails"):
+            used = {node.id for node in ast.walk(ast.parse(str(proof.get(place, "")).strip(), mode="eval"))
+                    if isinstance(node, ast.Name)}
+            if not used & made and not (place == "fails" and raw.get("kind") == "numeric" and used):
+                yield f"proof: {place} looks at nothing that the code has made"
+    except (SyntaxError, ValueError):
+        return  # which another rule names
 
 
 def _compiles(name: str, text: str) -> Iterator[str]:

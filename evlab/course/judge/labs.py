@@ -10,6 +10,7 @@ import importlib.util
 import pathlib
 import sys
 import tomllib
+import traceback
 from dataclasses import dataclass
 from functools import cache
 
@@ -73,9 +74,11 @@ def load_lab(path: pathlib.Path) -> Lab:
         lab = module.lab
     except Exception as error:
         del sys.modules[module_name]
+        lines = [step.lineno for step in traceback.extract_tb(error.__traceback__) if step.filename == str(path)]
+        where = f"line {lines[-1]}, " if lines else ""
         raise CourseFileError(f"labs/authoring/{path.parent.name}/checks.py cannot be used",
-                              why=f"{type(error).__name__}: {error}", path=path.name,
-                              next_step="take the file from the course again") from error
+                              why=f"{where}{type(error).__name__}: {error}", path=path.name,
+                              next_step="mend it, or take the file from the course again") from error
     return lab
 
 
@@ -89,7 +92,20 @@ def hints_of(lab: str) -> dict[str, Hint]:
 def _read_hints(path: pathlib.Path) -> dict[str, Hint]:
     try:
         tables = tomllib.loads(path.read_text("utf-8"))
-        return {code: Hint(**{**table, "cards": tuple(table.get("cards", ()))}) for code, table in tables.items()}
-    except (OSError, ValueError, TypeError) as error:
+        return {code: _hint(code, table) for code, table in tables.items()}
+    except (OSError, ValueError) as error:
         raise CourseFileError(f"{path.name} of {path.parent.name} cannot be read", why=str(error), path=path.name,
-                              next_step="take the file from the course again") from error
+                              next_step="mend it, or take the file from the course again") from error
+
+
+def _hint(code: str, table: object) -> Hint:
+    """The hint of one table. Raises `ValueError` for a key that no hint has, and for a value that is no text."""
+    if not isinstance(table, dict):
+        raise ValueError(f"{code} is no table; a hint begins with [{code}]")
+    for key, value in table.items():
+        if key not in Hint.__dataclass_fields__:
+            raise ValueError(f"[{code}] has the key {key!r}; a hint has {', '.join(Hint.__dataclass_fields__)}")
+        texts = value if key == "cards" else [value]
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise ValueError(f"[{code}]: {key} is {'no list of ids' if key == 'cards' else 'no text'}")
+    return Hint(**{**table, "cards": tuple(table.get("cards", ()))})

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import date, time
 from typing import Any
 
+from evlab.event import Event
+
 __all__ = ["salted"]
 
 
@@ -25,4 +27,4 @@ def salted(salt: int) -> Callable[[Any], int]:
 def _has_text(value: Any) -> bool:
     if isinstance(value, tuple | frozenset):
         return any(map(_has_text, value))
-    return isinstance(value, str | bytes | date | time)  # a date hashes its bytes
+    return isinstance(value, str | bytes | date | time | Event)  # a date hashes its bytes, an event its id
