@@ -181,17 +181,19 @@ class Run:
         return self
 
     def at_rest(self) -> bool:
-        """All is sent, read and committed, and each partition has a living owner that knows of it."""
+        """All is sent, read and committed, each partition has a living owner that knows of it, and all copies are in
+        sync: before that, one may hold as many records as its leader, and others."""
         if self.next < self.records or self.open:
             return False
         try:
             rows = self.log.lag("email")
+            synced = all(set(info.isr) == set(self.replicas) for info in self.log.metadata.topics["orders"].partitions)
             ends = [{self.log.replica("orders", number).high_watermark,
                      *(self.log.replica("orders", number, name).end for name in self.replicas)} for number in (0, 1)]
         except EvlabError:
             return False
         owned = sorted(key for consumer in self.consumers.values() for key in consumer.assignment)
-        return (owned == [("orders", 0), ("orders", 1)] and len(rows) == 2
+        return (synced and owned == [("orders", 0), ("orders", 1)] and len(rows) == 2
                 and all(row.member and not row.lag and (row.committed or 0) == row.end for row in rows)
                 and all(len(one) == 1 for one in ends))
 

@@ -243,6 +243,8 @@ class Tills:
                     return f"{place} is stable up to {leader.last_stable} of {leader.end}"
                 if any(self.log.replica(*place, name).end != leader.end for name in self.names):
                     return f"the copies of {place} differ in length"
+                if set(isr := self.log.metadata.partition(*place).isr) != set(self.names):
+                    return f"of {place} only {isr} are in sync"
         except EvlabError as error:
             return str(error)
         for who, places in ("audit", PLACES), ("till", PLACES[:2]):
