@@ -10,9 +10,9 @@ import importlib.util
 import pathlib
 from typing import Any
 
-from evlab.bus import topic_matches
 from evlab.course.judge import AnswerRaised, Case, Lab, Port
 from evlab.errors import Timeout
+from evlab.patterns import topic_matches
 from evlab.sim.history import describe
 
 _SPEC = importlib.util.spec_from_file_location("evlab_checks_lab08_shop",
